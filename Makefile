@@ -1,0 +1,76 @@
+# Quayside's front door. `make help` lists what can be asked for.
+#
+# One graph: every folder says in its module.mk what it holds, in the words that make/rules.mk defines (library, program, service);
+# nothing builds by calling make again. `asan`, `tsan` and `valgrind` are this same Makefile in another MODE, with an output folder of their own.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# What may be set on the command line.
+BUILD ?= build
+MODE ?=
+RUN_DIR ?= run
+DEMO ?= 1
+HTTP_PORT ?= 8080
+GRPC_PORT_BASE ?= 9000
+JOBS ?= 2
+WERROR ?= -Werror
+ifeq ($(filter-out default undefined,$(origin CC)),)
+CC := gcc
+endif
+AR := ar
+
+# The output folder of this mode. Generated sources are the same in every mode and stay in $(GEN).
+O := $(BUILD)$(if $(MODE),/$(MODE))
+GEN := $(BUILD)/gen
+
+.PHONY: help setup build run test check asan tsan valgrind bench clean format
+
+help: ## list the targets and the variables
+	@echo 'make [target] [VARIABLE=value]'
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo 'Variables (now): BUILD=$(BUILD) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) JOBS=$(JOBS) CC=$(CC)'
+
+setup: ## install what building, running and testing need (Debian packages and npm packages)
+	@deploy/local/setup.sh all
+
+clean: ## remove everything that was built (run data stays)
+	rm -rf -- $(BUILD)
+
+# Goals that need no compiler are answered without looking for one.
+ifneq ($(filter-out help setup clean,$(or $(MAKECMDGOALS),build)),)
+include make/flags.mk
+include make/rules.mk
+include $(sort $(wildcard */module.mk))
+include make/finish.mk
+endif
+
+build: $(PROGRAMS) $(UI) ## build the programs and the browser UI (the default)
+
+run: build ## start everything and print a URL; Ctrl-C stops it; data stays in RUN_DIR (DEMO=0 starts without demo data)
+	@BUILD=$(O) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) exec deploy/local/run.sh
+
+test: build $(TESTS) $(SETUP_TEST) ## run all tests (TESTS="a b" or ONLY=pattern runs some)
+	@MODE=$(MODE) JOBS=$(JOBS) ONLY='$(ONLY)' test/harness/run-tests $(O) $(TESTS)
+
+check: $(CHECKS) ## contracts, format, static analysis, layer and house rules
+
+asan: ## run all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) MODE=asan test
+
+tsan: ## run all tests under ThreadSanitizer
+	@$(MAKE) MODE=tsan test
+
+valgrind: ## run the unit tests and the main job under valgrind
+	@$(MAKE) MODE=valgrind test
+
+bench: build $(BENCHES) $(SETUP_BENCH) ## measure, as ratios to well-known peers
+	@MODE=$(MODE) bench/run $(O)
+
+format: $(SETUP_TEST) ## lay out all C files as .clang-format says
+	clang-format -i $(C_FILES)

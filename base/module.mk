@@ -1,0 +1,2 @@
+# base: the leaf library; needs libc only.
+$(call library,base)

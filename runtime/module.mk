@@ -1,0 +1,4 @@
+# runtime: what every service needs; knows no business.
+runtime_NEEDS := protos base
+runtime_LIBS := $(SERVICE_LIBS)
+$(call library,runtime)
