@@ -21,7 +21,8 @@
 set -euo pipefail
 umask 077
 
-readonly HERE=$(cd "$(dirname "$0")" && pwd)
+HERE=$(cd "$(dirname "$0")" && pwd)
+readonly HERE
 readonly TEMPLATE=${QUAYSIDE_PG_TEMPLATE:-$HERE/../../build/pg-template}
 readonly START_SECONDS=60 STOP_SECONDS=30
 readonly SOCKET_DIR_MAX=$((107 - 14)) # less "/.s.PGSQL.5432"
@@ -193,10 +194,12 @@ destroy()
 	stop
 	[[ -d $DIR ]] || return 0
 	rm -rf -- "$DATA" "$SOCKET" "$DIR/data.path" "$DIR/postgres.log" "$DIR/postgres.lock"
+	rmdir --ignore-fail-on-non-empty -- "$DIR"
 }
 
 [[ $# == 2 ]] || fail "usage: postgres.sh start|stop|env|destroy DIR"
-readonly DIR=$(realpath -m -- "$2")
+DIR=$(realpath -m -- "$2")
+readonly DIR
 BIN=$(find_binaries)
 case $1 in
 start) start ;;
