@@ -50,12 +50,12 @@ include $(sort $(wildcard */module.mk))
 include make/finish.mk
 endif
 
-build: $(PROGRAMS) $(UI) ## build the programs and the browser UI (the default)
+build: $(BUILD_CHECKS) $(PROGRAMS) $(UI) ## build the programs and the browser UI (the default)
 
 run: build ## start everything and print a URL; Ctrl-C stops it; data stays in RUN_DIR (DEMO=0 starts without demo data)
 	@BUILD=$(O) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) exec deploy/local/run.sh
 
-test: build $(TESTS) $(SETUP_TEST) ## run all tests (TESTS="a b" or ONLY=pattern runs some)
+test: build $(TESTS) $(SETUP_TEST) ## run all tests (ONLY=pattern runs some)
 	@MODE=$(MODE) JOBS=$(JOBS) ONLY='$(ONLY)' test/harness/run-tests $(O) $(TESTS)
 
 check: $(CHECKS) ## contracts, format, static analysis, layer and house rules

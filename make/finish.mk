@@ -4,6 +4,7 @@ $(OBJECTS): $(O)/obj/%.o: %.c $(O)/toolchain.mk
 	@mkdir -p $(@D)
 	@echo 'cc      $<'
 	@$(CC) $(OWN_CFLAGS) -MMD -MP -c $< -o $@
+$(filter-out $(O)/obj/base/%,$(OBJECTS)): | $(PROTO_HEADERS)
 
 # Generated code.
 $(O)/obj/gen/%.o: $(GEN)/%.c $(O)/toolchain.mk
@@ -15,9 +16,9 @@ $(O)/lib/%.a:
 	@echo 'ar      $@'
 	@rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(O)/bin/% $(O)/test/%:
+$(O)/bin/% $(O)/test/% $(O)/check/%:
 	@mkdir -p $(@D)
 	@echo 'link    $@'
 	@$(CC) $(CODE) $(LINK_FLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
 
--include $(OBJECTS:.o=.d) $(wildcard $(O)/obj/gen/*.d $(O)/obj/gen/*/*.d)
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -20,11 +20,13 @@ $(addprefix $(THIRD)/,$(THIRD_PROTOS) protobuf-c/protobuf-c.proto): $(THIRD)/%.p
 	@mkdir -p $(@D) && cp $< $@
 THIRD_READY := $(addprefix $(THIRD)/,$(THIRD_PROTOS) protobuf-c/protobuf-c.proto)
 
-# A changed import can change the names in the files that import it, so protoc's own dependency files are used.
+# A changed import can change the names in the files that import it, so protoc's own dependency files are used, with an empty rule added
+# for each contract they name, so that a removed one counts as changed and not as an error.
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: protos/%.proto | $(THIRD_READY)
 	@echo 'protoc  $<'
 	@mkdir -p $(@D)
-	@protoc-c $(PROTO_PATH) --c_out=$(GEN) --dependency_out=$(GEN)/$*.pb-c.d $<
+	@protoc-c $(PROTO_PATH) --c_out=$(GEN) --dependency_out=$(GEN)/$*.tmp $<
+	@{ cat $(GEN)/$*.tmp; echo; grep -oE ' protos/[^ \\]+' $(GEN)/$*.tmp | sed 's/$$/:/'; } > $(GEN)/$*.pb-c.d && rm $(GEN)/$*.tmp
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: $(THIRD)/%.proto | $(THIRD_READY)
 	@mkdir -p $(@D)
 	@protoc-c $(PROTO_PATH) --c_out=$(GEN) $<
@@ -41,6 +43,6 @@ $(GEN)/quayside-docs.fds: $(GEN)/protos.list $(addprefix protos/,$(OWN_PROTOS))
 
 $(O)/obj/protos/descriptor_set.o: private CPPFLAGS += -Wa,-I$(GEN)
 $(O)/obj/protos/descriptor_set.o: $(GEN)/quayside.fds
-protos_EXTRA := $(patsubst $(GEN)/%.c,$(O)/obj/gen/%.o,$(PROTO_SOURCES))
+protos_EXTRA += $(patsubst $(GEN)/%.c,$(O)/obj/gen/%.o,$(PROTO_SOURCES))
 $(protos_EXTRA): | $(PROTO_HEADERS)
 $(call library,protos)

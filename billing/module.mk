@@ -1,0 +1,2 @@
+# billing: invoices and what was paid.
+$(call service,billing)

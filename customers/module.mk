@@ -1,0 +1,2 @@
+# customers: who may order.
+$(call service,customers)

@@ -1,0 +1,2 @@
+# ordering: what is ordered, and the sagas that see it through.
+$(call service,ordering)

@@ -1,0 +1,2 @@
+# shipping: what leaves the house.
+$(call service,shipping)

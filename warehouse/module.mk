@@ -1,0 +1,2 @@
+# warehouse: products, stock and reservations.
+$(call service,warehouse)
