@@ -5,7 +5,6 @@
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .DELETE_ON_ERROR:
-.SECONDARY:
 .SUFFIXES:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -44,5 +44,6 @@ $(GEN)/quayside-docs.fds: $(GEN)/protos.list $(addprefix protos/,$(OWN_PROTOS))
 $(O)/obj/protos/descriptor_set.o: private CPPFLAGS += -Wa,-I$(GEN)
 $(O)/obj/protos/descriptor_set.o: $(GEN)/quayside.fds
 protos_EXTRA += $(patsubst $(GEN)/%.c,$(O)/obj/gen/%.o,$(PROTO_SOURCES))
-$(protos_EXTRA): | $(PROTO_HEADERS)
+# Named one by one, so that make does not take the sources for intermediate files.
+$(protos_EXTRA): $(O)/obj/gen/%.o: $(GEN)/%.c | $(PROTO_HEADERS)
 $(call library,protos)
