@@ -1,0 +1,68 @@
+/*
+ * rpc_client: calls to one peer service.
+ *
+ * Invariants
+ * - A call waits as a coroutine; it costs memory while it waits, never a thread.
+ * - What is left of the caller's deadline, its cancellation, its trace and its identity go along. There is no call without a deadline.
+ * - gRPC core retries (UNAVAILABLE, at most 3 attempts, with backoff and throttling), balances (round_robin), ejects outliers and pings; see the service config in rpc_client.c.
+ *   Only idempotent methods are retried; all of ours are, because writes carry a key.
+ * - A failure comes back with the peer's own reason (ErrorInfo), message, metadata and violations, in the call's arena. No answer at all is PEER_UNAVAILABLE:
+ *   whether a write took effect is then unknown, and it is repeated with the same key.
+ *
+ * Usage
+ *     struct rpc_client *warehouse = rpc_client_new(core, "ordering", "unix:/run/quayside/warehouse.sock");
+ *     Warehouse__Product *product;
+ *     TRY(rpc_call(call, warehouse, &warehouse__product_service__descriptor, "GetProduct", NULL, &request.base, (void **)&product));
+ */
+#ifndef QUAYSIDE_RUNTIME_RPC_CLIENT_H
+#define QUAYSIDE_RUNTIME_RPC_CLIENT_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "runtime/call.h"
+#include "runtime/rpc_core.h"
+
+struct rpc_client;
+
+/* target: "unix:/path", "host:port", "ipv4:a:p,b:p", "dns:///name:port". Connects at the first call. self is the caller's service name. */
+struct rpc_client *rpc_client_new(struct rpc_core *core, const char *self, const char *target);
+
+/* No call may be in flight. */
+void rpc_client_free(struct rpc_client *client);
+
+/*
+ * Calls service/method with a message and waits for the reply, which is unpacked into the call's arena. key is the idempotency key of a write: deterministic, so that
+ * a repeat is the same request; NULL for reads.
+ */
+struct status rpc_call(struct call *call, struct rpc_client *client, const ProtobufCServiceDescriptor *service, const char *method, const char *key,
+		       const ProtobufCMessage *request, void **ret_reply) MUST_USE;
+
+/* Ties a typed function to rpc_call(): `static struct status NAME(struct call *, struct rpc_client *, const char *key, const In *, Out **)`. */
+#define RPC_CLIENT(name_, service_, method_, In_, Out_)                                                                \
+	static MUST_USE struct status name_(struct call *call, struct rpc_client *client, const char *key,             \
+					    const In_ *request, Out_ **ret_reply)                                      \
+	{                                                                                                              \
+		void *reply = NULL;                                                                                    \
+		TRY(rpc_call(call, client, &service_, method_, key, &request->base, &reply));                          \
+		*ret_reply = reply;                                                                                    \
+		return STATUS_OK;                                                                                      \
+	}
+
+/* One pair of metadata; a name that ends in "-bin" has a binary value. */
+struct rpc_metadata {
+	const char *name;
+	struct str value;
+};
+
+/* As rpc_call(), with bytes instead of messages: for the gateway, which translates without structs. metadata are further pairs to send. */
+struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const char *path, const char *key, const struct rpc_metadata *metadata,
+			     size_t n_metadata, struct str request, struct str *ret_reply) MUST_USE;
+
+/* Is a connection up? Starts connecting if not. For health pages only: never a reason to refuse work. */
+bool rpc_client_connected(struct rpc_client *client);
+
+#endif
