@@ -24,6 +24,9 @@ CC := gcc
 endif
 AR := ar
 
+# Freshly made database clusters are copies of this one.
+export QUAYSIDE_PG_TEMPLATE := $(abspath $(BUILD))/pg-template
+
 # The output folder of this mode. Generated sources are the same in every mode and stay in $(GEN).
 O := $(BUILD)$(if $(MODE),/$(MODE))
 GEN := $(BUILD)/gen

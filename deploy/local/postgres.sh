@@ -17,6 +17,7 @@
 # /root), the data lies in that user's home instead and DIR/data.path says where. A socket's path is limited to 107 bytes
 # (unix(7)); below a longer DIR the socket lies in /tmp and DIR/socket.path says where.
 #
+# QUAYSIDE_PG_HOME: where data goes that cannot lie in DIR (default: the home of the user postgres).
 # QUAYSIDE_PG_TEMPLATE: where a freshly made cluster is kept to be copied from (default: build/pg-template).
 set -euo pipefail
 umask 077
@@ -49,7 +50,8 @@ find_binaries()
 as_owner()
 {
 	if [[ $EUID == 0 ]]; then
-		setpriv --reuid postgres --regid postgres --init-groups --reset-env -- "$@"
+		setpriv --reuid postgres --regid postgres --init-groups --reset-env -- \
+			env ${QUAYSIDE_TEST_ID:+"QUAYSIDE_TEST_ID=$QUAYSIDE_TEST_ID"} "$@"
 	else
 		"$@"
 	fi
@@ -79,10 +81,9 @@ settle_path()
 
 data_path()
 {
-	local wanted=$DIR/data home=/var/tmp
+	local wanted=$DIR/data home=${QUAYSIDE_PG_HOME:-/var/lib/postgresql}
 	if [[ ! -s $DIR/data.path && $EUID == 0 ]] && ! as_owner test -x "$DIR"; then
 		wanted=
-		[[ -d /var/lib/postgresql ]] && home=/var/lib/postgresql
 	fi
 	settle_path "$DIR/data.path" "$wanted" "$home/quayside.XXXXXXXX"
 }
