@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -193,14 +194,47 @@ static void a_gone_reader_is_survived_and_counted(void **state)
 	assert_int_equal(log_dropped(), before + 1);
 }
 
-static void errno_is_kept(void **state)
+static void a_failed_write_is_counted_and_leaves_errno(void **state)
 {
 	(void)state;
+	const uint64_t before = log_dropped();
+	const int unwritable = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	dup2(unwritable, STDERR_FILENO);
+	close(unwritable);
 	errno = ERANGE;
-	close(captured.reader);
-	captured.reader = -1;
 	log_info("event");
 	assert_int_equal(errno, ERANGE);
+	assert_int_equal(log_dropped(), before + 1);
+}
+
+/* A limit on the size of files makes write(2) take only a part, as a terminal or a full disk may. */
+static void a_torn_line_is_counted_and_does_not_spoil_the_next(void **state)
+{
+	(void)state;
+	const uint64_t before = log_dropped();
+	struct rlimit usual;
+	FILE *file = tmpfile();
+	char text[512];
+
+	assert_non_null(file);
+	dup2(fileno(file), STDERR_FILENO);
+	getrlimit(RLIMIT_FSIZE, &usual);
+	const struct rlimit small = { .rlim_cur = 20, .rlim_max = usual.rlim_max };
+
+	setrlimit(RLIMIT_FSIZE, &small);
+	log_info("torn");
+	setrlimit(RLIMIT_FSIZE, &usual);
+	log_info("whole");
+	log_info("whole again");
+
+	rewind(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	assert_int_equal(log_dropped(), before + 1);
+	assert_string_equal(text, "{\"ts\":\"2026-11-21T11\n"
+				  "{\"ts\":\"2026-11-21T11:38:44.000001Z\",\"level\":\"info\",\"svc\":\"orders\",\"msg\":\"whole\"}\n"
+				  "{\"ts\":\"2026-11-21T11:38:44.000001Z\",\"level\":\"info\",\"svc\":\"orders\",\"msg\":\"whole again\"}\n");
 }
 
 #define WRITERS 4
@@ -257,7 +291,8 @@ int main(void)
 		TEST(one_long_value_leaves_room_for_the_others),
 		TEST(a_full_pipe_drops_and_counts_instead_of_blocking),
 		TEST(a_gone_reader_is_survived_and_counted),
-		TEST(errno_is_kept),
+		TEST(a_failed_write_is_counted_and_leaves_errno),
+		TEST(a_torn_line_is_counted_and_does_not_spoil_the_next),
 		TEST(lines_of_several_threads_stay_apart),
 	};
 

@@ -153,6 +153,11 @@ static void long_texts_are_judged_at_every_place(void **state)
 		text[at + 1] = 'a';
 		assert_false(utf8_valid(text, sizeof(text)));
 	}
+	for (size_t at = 0; at < sizeof(text); at++) {
+		memset(text, 'a', sizeof(text));
+		text[at] = (char)0xFF;
+		assert_false(utf8_valid(text, sizeof(text)));
+	}
 	/* Cut short at the end, where eight bytes at a time must not read on. */
 	assert_false(utf8_valid("aaaaaaa\xE2\x82\xAC", 9));
 	assert_true(utf8_valid("a\0b", 3));
