@@ -17,7 +17,7 @@
 # /root), the data lies in that user's home instead and DIR/data.path says where. A socket's path is limited to 107 bytes
 # (unix(7)); below a longer DIR the socket lies in /tmp and DIR/socket.path says where.
 #
-# QUAYSIDE_PG_HOME: where data goes that cannot lie in DIR (default: the home of the user postgres).
+# QUAYSIDE_PG_HOME: where data and socket go that cannot lie in DIR (default: the home of the user postgres, and /tmp).
 # QUAYSIDE_PG_TEMPLATE: where a freshly made cluster is kept to be copied from (default: build/pg-template).
 set -euo pipefail
 umask 077
@@ -94,7 +94,7 @@ socket_path()
 	if [[ ${#wanted} -gt $SOCKET_DIR_MAX || -s $DIR/data.path ]]; then
 		wanted=
 	fi
-	settle_path "$DIR/socket.path" "$wanted" /tmp/quayside-pg.XXXXXXXX
+	settle_path "$DIR/socket.path" "$wanted" "${QUAYSIDE_PG_HOME:-/tmp}/quayside-pg.XXXXXXXX"
 }
 
 # Prints the server's process id if this cluster's server is alive: a number in a file is not enough, it may have been reused.
