@@ -1,0 +1,88 @@
+/* See call.h. */
+#include "runtime/call.h"
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "runtime/coroutine.h"
+
+#define FIRST_BLOCK ((size_t)16 * 1024)
+#define BUDGET ((size_t)64 * 1024 * 1024) /* for what a spawned call decodes; it asks for no more than it can hold */
+
+int64_t call_remaining(const struct call *call)
+{
+	if (call->deadline == CLOCK_NEVER)
+		return CLOCK_NEVER;
+
+	const int64_t left = call->deadline - clock_monotonic();
+
+	return left > 0 ? left : 0;
+}
+
+struct status call_check(const struct call *call)
+{
+	if (call->cancelled)
+		return status_of(&CALL_CANCELLED);
+	if (call_remaining(call) == 0)
+		return status_of(&DEADLINE_PASSED);
+	return STATUS_OK;
+}
+
+struct spawned {
+	struct call call;
+	struct status (*work)(struct call *call, void *context);
+	void (*done)(void *context, struct status status);
+	void *context;
+};
+
+static void run_spawned(void *argument)
+{
+	struct spawned *spawned = argument;
+	const struct status status = spawned->work(&spawned->call, spawned->context);
+
+	if (spawned->done != NULL)
+		spawned->done(spawned->context, status);
+	arena_free(spawned->call.arena);
+}
+
+static int64_t deadline_after(int64_t timeout)
+{
+	const int64_t now = clock_monotonic();
+
+	return timeout >= CLOCK_NEVER - now ? CLOCK_NEVER : now + timeout;
+}
+
+/* The root of a trace of its own, sampled (W3C Trace Context, 3.2.2). Ids of zeros only, which are invalid, do not come from the kernel in practice. */
+static const char *new_trace_parent(struct arena *arena)
+{
+	struct buf text = buf_new(arena);
+	uint8_t ids[24];
+
+	random_bytes(ids, sizeof(ids));
+	buf_text(&text, "00-");
+	buf_hex(&text, ids, 16);
+	buf_byte(&text, '-');
+	buf_hex(&text, ids + 16, 8);
+	buf_text(&text, "-01");
+	return text.data;
+}
+
+void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout, struct status (*work)(struct call *call, void *context),
+		void (*done)(void *context, struct status status), void *context)
+{
+	struct arena *arena = arena_new(FIRST_BLOCK, BUDGET);
+	struct spawned *spawned = arena_alloc(arena, sizeof(*spawned));
+
+	spawned->call = (struct call){
+		.arena = arena,
+		.loop = loop,
+		.db = db,
+		.deadline = deadline_after(timeout),
+		.time = clock_now(),
+		.actor = arena_strdup(arena, actor),
+		.trace_parent = new_trace_parent(arena),
+	};
+	spawned->work = work;
+	spawned->done = done;
+	spawned->context = context;
+	coroutine_start(loop, run_spawned, spawned);
+}
