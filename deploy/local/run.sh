@@ -29,7 +29,7 @@ readonly SERVICES=(customers ordering warehouse shipping billing)
 declare -A PEERS=([ordering]="customers warehouse shipping billing" [shipping]="ordering warehouse" [billing]="ordering shipping customers" [warehouse]="ordering shipping")
 
 declare -A pids=()
-sockets= scratch= demo=
+sockets='' scratch='' demo=''
 
 say()
 {
