@@ -17,7 +17,10 @@
 #define ARENA_POISONS 1
 #endif
 
-/* AddressSanitizer sees objects inside a block only when told: what is not handed out is poisoned, and a gap parts neighbours. */
+/*
+ * AddressSanitizer sees objects inside a block only when told: what is not handed out is poisoned, and a gap parts
+ * neighbours.
+ */
 #ifdef ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #if !defined(__clang__)

@@ -2,7 +2,8 @@
  * arena: memory that lives exactly as long as one call (or one block of it).
  *
  * Invariants
- * - Everything allocated is aligned for any type and valid until the arena ends or is rewound past it; arena_alloc() and arena_array() zero it.
+ * - Everything allocated is aligned for any type and valid until the arena ends or is rewound past it; arena_alloc()
+ *   and arena_array() zero it.
  * - Sizes count rounded up to the alignment, so that many tiny objects cannot slip under the budget.
  * - Nothing is freed singly. What is not memory is attached with arena_defer() and released in reverse order.
  * - An arena belongs to one thread at a time; it has no locks. Nothing in it may outlive it or cross a thread.
@@ -32,7 +33,10 @@ struct arena_mark {
 	size_t total;
 };
 
-/* Makes an arena whose first block has first_block bytes. budget bounds what arena_try() hands out, in bytes; 0 means unbounded. Never NULL. */
+/*
+ * Makes an arena whose first block has first_block bytes. budget bounds what arena_try() hands out, in bytes; 0 means
+ * unbounded. Never NULL.
+ */
 struct arena *arena_new(size_t first_block, size_t budget);
 
 /* Runs what was deferred, newest first, then frees everything. Accepts NULL. */
@@ -64,11 +68,17 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args) __att
 /* Calls release(object) when the arena ends or is rewound past this point. */
 void arena_defer(struct arena *arena, void (*release)(void *object), void *object);
 
-/* Scratch: remembers this point, and later drops all that was allocated and deferred since. Marks are rewound newest first, each once. */
+/*
+ * Scratch: remembers this point, and later drops all that was allocated and deferred since. Marks are rewound newest
+ * first, each once.
+ */
 struct arena_mark arena_mark(const struct arena *arena);
 void arena_rewind(struct arena *arena, struct arena_mark mark);
 
-/* Bytes handed out now, the most there ever were, and whether arena_try() ever refused: since arena_new() or the last arena_reset(). */
+/*
+ * Bytes handed out now, the most there ever were, and whether arena_try() ever refused: since arena_new() or the last
+ * arena_reset().
+ */
 size_t arena_used(const struct arena *arena);
 size_t arena_peak(const struct arena *arena);
 bool arena_exhausted(const struct arena *arena);

@@ -1,8 +1,10 @@
 /*
  * banned: functions that have a safer sibling here fail to compile, with the sibling's name in the message.
  *
- * Force-included into every file of ours (not into generated code). Standard headers are included first, so that their declarations are not touched.
- * malloc is not in the list: it has its places (base/, and marked ones in runtime/), which the check of the house rules watches.
+ * Force-included into every file of ours (not into generated code). Standard headers are included first, so that their
+ * declarations are not touched.
+ * malloc is not in the list: it has its places (base/, and marked ones in runtime/), which the check of the house rules
+ * watches.
  */
 #ifndef QUAYSIDE_BASE_BANNED_H
 #define QUAYSIDE_BASE_BANNED_H

@@ -29,7 +29,10 @@ int64_t clock_monotonic(void);
 void clock_freeze(int64_t micros);
 void clock_thaw(void);
 
-/* RFC 3339 in UTC with microseconds: "2026-11-21T11:38:44.000001Z". Times outside the years 1-9999 show as the first or last moment of these. */
+/*
+ * RFC 3339 in UTC with microseconds: "2026-11-21T11:38:44.000001Z". Times outside the years 1-9999 show as the first or
+ * last moment of these.
+ */
 #define CLOCK_TEXT 28 /* with the NUL */
 char *clock_format(struct arena *arena, int64_t micros);
 void clock_text(int64_t micros, char ret_text[CLOCK_TEXT]);

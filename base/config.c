@@ -29,7 +29,8 @@ struct loading {
 	bool refused;
 };
 
-static void refuse(struct loading *loading, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void refuse(struct loading *loading, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void refuse(struct loading *loading, const char *name, const char *format, ...)
 {
@@ -85,7 +86,8 @@ static int take_flag(struct loading *loading, int argc, char *const argv[], int 
 	if (setting->secret) {
 		const char *variable = variable_name(loading->arena, loading->prefix, setting->name);
 
-		refuse(loading, flag, "is secret and not taken from the command line; set %s or %s_FILE", variable, variable);
+		refuse(loading, flag, "is secret and not taken from the command line; set %s or %s_FILE", variable,
+		       variable);
 		return used;
 	}
 	if (!has_value && setting->kind == SETTING_KIND_BOOL) {
@@ -186,7 +188,8 @@ static bool parse_bool(struct str text, int64_t *ret_value)
 	static const struct {
 		const char *word;
 		int64_t value;
-	} words[] = { { "true", 1 }, { "yes", 1 }, { "on", 1 }, { "1", 1 }, { "false", 0 }, { "no", 0 }, { "off", 0 }, { "0", 0 } };
+	} words[] = { { "true", 1 },  { "yes", 1 }, { "on", 1 },  { "1", 1 },
+		      { "false", 0 }, { "no", 0 },  { "off", 0 }, { "0", 0 } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (str_is_nocase(text, words[i].word)) {
@@ -228,9 +231,11 @@ static void judge_given(struct loading *loading, const struct setting *setting, 
 			refuse(loading, setting->name, "must not be empty (given by %s)", finding->source);
 		break;
 	case SETTING_KIND_INT:
-		if (!str_to_int64(text, &finding->number) || finding->number < setting->min || finding->number > setting->max)
-			refuse(loading, setting->name, "must be a whole number from %" PRId64 " to %" PRId64 " (given by %s)",
-			       setting->min, setting->max, finding->source);
+		if (!str_to_int64(text, &finding->number) || finding->number < setting->min ||
+		    finding->number > setting->max)
+			refuse(loading, setting->name,
+			       "must be a whole number from %" PRId64 " to %" PRId64 " (given by %s)", setting->min,
+			       setting->max, finding->source);
 		break;
 	case SETTING_KIND_BOOL:
 		if (!parse_bool(text, &finding->number))
@@ -336,7 +341,8 @@ static void show_help(struct arena *arena, const char *prefix, const char *descr
 			printf("  %s (secret, no flag)\n", variable);
 		else
 			printf("  --%s, %s\n", setting->name, variable);
-		printf("      %s (%s; %s)\n", setting->help, describe_kind(arena, setting), describe_default(arena, setting));
+		printf("      %s (%s; %s)\n", setting->help, describe_kind(arena, setting),
+		       describe_default(arena, setting));
 	}
 	fflush(stdout);
 }

@@ -49,7 +49,8 @@ static int remove_directory(void **state)
 
 static int setup(void **state)
 {
-	static const char *const variables[] = { "LISTEN_ADDRESS", "NOTE", "PASSWORD", "MAX_CALLS", "VERBOSE", "LOG_LEVEL" };
+	static const char *const variables[] = { "LISTEN_ADDRESS", "NOTE",    "PASSWORD",
+						 "MAX_CALLS",	   "VERBOSE", "LOG_LEVEL" };
 	char name[64];
 
 	(void)state;
@@ -69,7 +70,7 @@ static int setup(void **state)
 /* Runs config_load() with flags (ended by NULL) while `stream` goes to a file, whose text is then in `printed`. */
 static enum config_outcome load_printing(FILE *stream, const char *const flags[])
 {
-	char *argv[16] = { (char *)(uintptr_t)"program" };
+	char *argv[16] = { (char *)(uintptr_t) "program" };
 	int argc = 1;
 	FILE *file = tmpfile();
 	const int fd = fileno(stream), saved = dup(fd);
@@ -121,7 +122,8 @@ static void flags_win_over_the_environment(void **state)
 static void flags_have_two_forms_and_the_last_holds(void **state)
 {
 	(void)state;
-	assert_int_equal(LOAD("--note", "a", "--listen-address", "b", "--note=c=d", "--verbose", "--log-level=debug"), CONFIG_READY);
+	assert_int_equal(LOAD("--note", "a", "--listen-address", "b", "--note=c=d", "--verbose", "--log-level=debug"),
+			 CONFIG_READY);
 	assert_string_equal(note, "c=d");
 	assert_string_equal(address, "b");
 	assert_true(verbose);
@@ -158,12 +160,13 @@ static void all_wrong_values_are_refused_at_once(void **state)
 	setenv(PREFIX "_MAX_CALLS", "65537", 1);
 	setenv(PREFIX "_VERBOSE", "maybe", 1);
 	assert_int_equal(LOAD("--log-level=loud", "--nonsense=1", "stray", "--note=fine"), CONFIG_REFUSED);
-	assert_string_equal(printed, "--nonsense: there is no such flag; --help lists all\n"
-				     "stray: is not a flag; --help lists all\n"
-				     "listen-address: is required; set CONFIG_TEST_LISTEN_ADDRESS\n"
-				     "max-calls: must be a whole number from -5 to 65536 (given by CONFIG_TEST_MAX_CALLS)\n"
-				     "verbose: must be true or false (given by CONFIG_TEST_VERBOSE)\n"
-				     "log-level: must be one of debug, info, off (given by --log-level)\n");
+	assert_string_equal(printed,
+			    "--nonsense: there is no such flag; --help lists all\n"
+			    "stray: is not a flag; --help lists all\n"
+			    "listen-address: is required; set CONFIG_TEST_LISTEN_ADDRESS\n"
+			    "max-calls: must be a whole number from -5 to 65536 (given by CONFIG_TEST_MAX_CALLS)\n"
+			    "verbose: must be true or false (given by CONFIG_TEST_VERBOSE)\n"
+			    "log-level: must be one of debug, info, off (given by --log-level)\n");
 	assert_string_equal(note, "untouched");
 	assert_int_equal(limit, 7);
 	assert_int_equal(level, 7);
@@ -223,8 +226,12 @@ static void a_file_may_hold_the_value(void **state)
 	static const struct {
 		const char *content, *value;
 	} cases[] = {
-		{ "hunter2", "hunter2" },	{ "hunter2\n", "hunter2" }, { "hunter2\r\n", "hunter2" },
-		{ "two\nlines\n\n", "two\nlines\n" }, { " a ", " a " },	    { "", "" },
+		{ "hunter2", "hunter2" },
+		{ "hunter2\n", "hunter2" },
+		{ "hunter2\r\n", "hunter2" },
+		{ "two\nlines\n\n", "two\nlines\n" },
+		{ " a ", " a " },
+		{ "", "" },
 	};
 
 	(void)state;
@@ -259,7 +266,8 @@ static void an_unusable_file_is_refused(void **state)
 	assert_int_equal(strlen(password), sizeof(large) - 1);
 	assert_int_equal(binary, CONFIG_REFUSED);
 	assert_int_equal(LOAD("--listen-address=a"), CONFIG_REFUSED);
-	assert_string_equal(printed, "password: the file that CONFIG_TEST_PASSWORD_FILE names cannot be read: No such file or directory\n");
+	assert_string_equal(printed, "password: the file that CONFIG_TEST_PASSWORD_FILE names cannot be read: No such "
+				     "file or directory\n");
 	setenv(PREFIX "_PASSWORD_FILE", directory, 1);
 	assert_int_equal(LOAD("--listen-address=a"), CONFIG_REFUSED);
 	assert_non_null(strstr(printed, "Is a directory"));
@@ -290,11 +298,13 @@ static void help_lists_every_setting_and_starts_nothing(void **state)
 {
 	(void)state;
 	setenv(PREFIX "_PASSWORD", "hunter2", 1);
-	assert_int_equal(load_printing(stdout, (const char *const[]){ "--nonsense", "--help", NULL }), CONFIG_HELP_SHOWN);
+	assert_int_equal(load_printing(stdout, (const char *const[]){ "--nonsense", "--help", NULL }),
+			 CONFIG_HELP_SHOWN);
 	assert_memory_equal(printed, "Tests settings.\n", 16);
 	for (size_t i = 0; SETTINGS[i].name != NULL; i++)
 		assert_non_null(strstr(printed, SETTINGS[i].help));
-	assert_non_null(strstr(printed, "--listen-address, CONFIG_TEST_LISTEN_ADDRESS\n      where calls are taken (text; required)\n"));
+	assert_non_null(strstr(
+	    printed, "--listen-address, CONFIG_TEST_LISTEN_ADDRESS\n      where calls are taken (text; required)\n"));
 	assert_non_null(strstr(printed, "(-5..65536; default 1024)"));
 	assert_non_null(strstr(printed, "(debug, info, off; default info)"));
 	assert_non_null(strstr(printed, "CONFIG_TEST_PASSWORD (secret, no flag)"));

@@ -155,7 +155,10 @@ bool base64url_decode(struct arena *arena, struct str text, struct str *ret_data
 			data[len++] = (char)(unsigned char)(pending >> bits & 0xFF);
 		}
 	}
-	/* Left-over bits are zero when encoded; anything else would be a second spelling of the same bytes (RFC 4648, section 3.5). */
+	/*
+	 * Left-over bits are zero when encoded; anything else would be a second spelling of the same bytes (RFC 4648,
+	 * section 3.5).
+	 */
 	if ((pending & ((1u << bits) - 1)) != 0)
 		return false;
 	*ret_data = (struct str){ data, len };

@@ -54,7 +54,7 @@ static void json_escapes_what_hides(void **state)
 
 static void json_replaces_what_is_not_utf8(void **state)
 {
-	assert_string_equal(json(*state, STR("a\xFF" "b")), "\"a\xEF\xBF\xBD" "b\"");
+	assert_string_equal(json(*state, STR("y\xFFz")), "\"y\xEF\xBF\xBDz\"");
 	assert_string_equal(json(*state, STR("\xE2\x82")), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
 	assert_string_equal(json(*state, STR("\xED\xA0\x80")), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
@@ -115,7 +115,8 @@ static void every_byte_survives_base64(void **state)
 
 static void only_what_encoding_makes_is_decoded(void **state)
 {
-	static const char *const wrong[] = { "A", "AAAAA", "Zg==", "Zm8=", "Zh", "Zm9", "Zm+v", "Zm/v", "Z g", "Zg\n", "Zm9v\xC3\xBC" };
+	static const char *const wrong[] = { "A",    "AAAAA", "Zg==", "Zm8=", "Zh",	     "Zm9",
+					     "Zm+v", "Zm/v",  "Z g",  "Zg\n", "Zm9v\xC3\xBC" };
 	struct str decoded = STR("untouched");
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -129,14 +130,10 @@ static void only_what_encoding_makes_is_decoded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(json_escapes_what_it_must),
-		TEST(json_keeps_letters_of_all_scripts),
-		TEST(json_escapes_what_hides),
-		TEST(json_replaces_what_is_not_utf8),
-		TEST(hexadecimal_is_lower_case),
-		TEST(base64_follows_the_vectors),
-		TEST(every_byte_survives_base64),
-		TEST(only_what_encoding_makes_is_decoded),
+		TEST(json_escapes_what_it_must),  TEST(json_keeps_letters_of_all_scripts),
+		TEST(json_escapes_what_hides),	  TEST(json_replaces_what_is_not_utf8),
+		TEST(hexadecimal_is_lower_case),  TEST(base64_follows_the_vectors),
+		TEST(every_byte_survives_base64), TEST(only_what_encoding_makes_is_decoded),
 	};
 
 	return cmocka_run_group_tests_name("base/encode", tests, NULL, NULL);

@@ -18,7 +18,7 @@ static int numbers(const struct link *list)
 {
 	int all = 0;
 
-	LIST_EACH(list, cursor)
+	LIST_EACH (list, cursor)
 		all = all * 10 + LIST_ENTRY(cursor, struct item, link)->number;
 	return all;
 }
@@ -68,7 +68,7 @@ static void the_current_element_may_be_removed_while_walking(void **state)
 	list_init(&list);
 	for (size_t i = 0; i < 4; i++)
 		list_append(&list, &items[i].link);
-	LIST_EACH(&list, cursor)
+	LIST_EACH (&list, cursor)
 		if (LIST_ENTRY(cursor, struct item, link)->number % 2 == 0)
 			list_remove(cursor);
 	assert_int_equal(numbers(&list), 13);

@@ -169,8 +169,9 @@ static void put_end(struct line *line)
 }
 
 /*
- * poll(2) first, because making a shared standard error non-blocking would change it for the shell and for our siblings as well.
- * With the lock held nobody of ours fills the space in between, and PIPE_BUF bytes fit into any pipe that is writable.
+ * poll(2) first, because making a shared standard error non-blocking would change it for the shell and for our siblings
+ * as well. With the lock held nobody of ours fills the space in between, and PIPE_BUF bytes fit into any pipe that is
+ * writable.
  */
 static bool is_writable(void)
 {

@@ -2,7 +2,8 @@
  * money: an amount in minor units (cents) of one currency, and arithmetic that cannot overflow silently.
  *
  * Invariants
- * - 64-bit integers only, never floating point. Amounts of different currencies never meet: the callers' rules check that.
+ * - 64-bit integers only, never floating point. Amounts of different currencies never meet: the callers' rules check
+ *   that.
  * - Every operation returns false on overflow and leaves its output untouched.
  * - Taxes are given in basis points (1 % = 100) and rounded half away from zero, once per line.
  *
@@ -39,7 +40,10 @@ int money_compare(struct money a, struct money b);
 /* How many decimals the currency has (ISO 4217: JPY 0, EUR 2, KWD 3); -1 when the code is not in the list. */
 int currency_decimals(const char *code);
 
-/* "1234.56" for 123456 and a currency with two decimals; the code itself is not added. Unknown currencies count as two decimals. */
+/*
+ * "1234.56" for 123456 and a currency with two decimals; the code itself is not added. Unknown currencies count as two
+ * decimals.
+ */
 char *money_format(struct arena *arena, struct money amount, const char *currency_code);
 
 #endif

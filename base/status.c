@@ -1,4 +1,4 @@
-/* See status.h. The sentences below are read by people who use the product: no jargon, and what to do next where that helps. */
+/* See status.h. The sentences are for people who use the product: no jargon, and what to do next where that helps. */
 #include "base/status.h"
 
 #include <stdarg.h>
@@ -8,10 +8,12 @@
 
 REASON(INVALID_REQUEST, CODE_INVALID_ARGUMENT, "Some of the values are not valid. Please correct them and try again.");
 REASON(MALFORMED_MESSAGE, CODE_INVALID_ARGUMENT, "The request could not be read.");
-REASON(MESSAGE_TOO_COMPLEX, CODE_RESOURCE_EXHAUSTED, "The request holds too much at once. Please split it into smaller ones.");
+REASON(MESSAGE_TOO_COMPLEX, CODE_RESOURCE_EXHAUSTED,
+       "The request holds too much at once. Please split it into smaller ones.");
 REASON(NOT_FOUND, CODE_NOT_FOUND, "What you asked for does not exist.");
 REASON(ALREADY_EXISTS, CODE_ALREADY_EXISTS, "This already exists.");
-REASON(ETAG_MISMATCH, CODE_ABORTED, "Someone else has changed this since you opened it. Please reload it and try again.");
+REASON(ETAG_MISMATCH, CODE_ABORTED,
+       "Someone else has changed this since you opened it. Please reload it and try again.");
 REASON(CONCURRENT_CHANGE, CODE_ABORTED, "Others were changing the same thing at the same time. Please try again.");
 REASON(KEY_REUSED, CODE_INVALID_ARGUMENT, "This idempotency key was already used for a different request.");
 REASON(KEY_IN_PROGRESS, CODE_ABORTED, "The same request is still being worked on. Please wait a moment and try again.");
@@ -22,7 +24,8 @@ REASON(DATABASE_UNAVAILABLE, CODE_UNAVAILABLE,
        "We cannot reach our records at the moment, so nothing was changed. Please try again shortly.");
 REASON(OUTCOME_UNKNOWN, CODE_UNAVAILABLE,
        "We cannot tell whether this was done. Please repeat the same request: it will not be done twice.");
-REASON(PEER_UNAVAILABLE, CODE_UNAVAILABLE, "A part of the system does not answer at the moment. Please try again shortly.");
+REASON(PEER_UNAVAILABLE, CODE_UNAVAILABLE,
+       "A part of the system does not answer at the moment. Please try again shortly.");
 REASON(SHUTTING_DOWN, CODE_UNAVAILABLE, "The service is restarting. Please try again shortly.");
 REASON(NOT_IMPLEMENTED, CODE_UNIMPLEMENTED, "This is not available.");
 REASON(INTERNAL_ERROR, CODE_INTERNAL, "Something went wrong on our side.");
@@ -138,12 +141,14 @@ static struct status about(struct arena *arena, struct status status, const char
 
 struct status status_not_found(struct arena *arena, const char *resource, const char *id)
 {
-	return about(arena, status_printf(arena, &NOT_FOUND, "There is no %s with the id %s.", resource, id), resource, id);
+	return about(arena, status_printf(arena, &NOT_FOUND, "There is no %s with the id %s.", resource, id), resource,
+		     id);
 }
 
 struct status status_already_exists(struct arena *arena, const char *resource, const char *id)
 {
-	return about(arena, status_printf(arena, &ALREADY_EXISTS, "There is already a %s with the id %s.", resource, id),
+	return about(arena,
+		     status_printf(arena, &ALREADY_EXISTS, "There is already a %s with the id %s.", resource, id),
 		     resource, id);
 }
 

@@ -71,8 +71,8 @@ static void a_fuller_sentence_is_shown(void **state)
 
 static void particulars_of_our_own_failures_are_never_shown(void **state)
 {
-	const struct reason *const own[] = { &INTERNAL_ERROR, &DATABASE_UNAVAILABLE, &OUTCOME_UNKNOWN, &PEER_UNAVAILABLE,
-					     &SHUTTING_DOWN };
+	const struct reason *const own[] = { &INTERNAL_ERROR, &DATABASE_UNAVAILABLE, &OUTCOME_UNKNOWN,
+					     &PEER_UNAVAILABLE, &SHUTTING_DOWN };
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		const struct status status = status_printf(*state, own[i], "host %s, password %s", "db1", "secret");
@@ -91,7 +91,8 @@ static void private_text_is_kept_and_not_shown(void **state)
 
 static void a_field_becomes_a_violation(void **state)
 {
-	const struct status status = status_field(*state, &INVALID_REQUEST, "order.items[2].quantity", "must be at least %d", 1);
+	const struct status status =
+	    status_field(*state, &INVALID_REQUEST, "order.items[2].quantity", "must be at least %d", 1);
 
 	assert_true(status_is(status, &INVALID_REQUEST));
 	assert_string_equal(status.detail->violations->field, "order.items[2].quantity");
@@ -157,7 +158,7 @@ static void codes_have_their_canonical_names(void **state)
 	assert_string_equal(code_name(CODE_INVALID_ARGUMENT), "INVALID_ARGUMENT");
 	assert_string_equal(code_name(CODE_UNAUTHENTICATED), "UNAUTHENTICATED");
 	assert_string_equal(code_name((enum code)17), "UNKNOWN");
-	assert_string_equal(code_name((enum code)-1), "UNKNOWN");
+	assert_string_equal(code_name((enum code) - 1), "UNKNOWN");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

@@ -126,7 +126,10 @@ static bool is_continuation(unsigned char byte)
 	return (byte & 0xC0) == 0x80;
 }
 
-/* How many bytes the sequence has that starts so; 0 for a byte that cannot start one. C0, C1 and F5.. never occur (RFC 3629, section 3). */
+/*
+ * How many bytes the sequence has that starts so; 0 for a byte that cannot start one. C0, C1 and F5.. never occur (RFC
+ * 3629, section 3).
+ */
 static size_t utf8_expected(unsigned char first)
 {
 	if (first < 0x80)
@@ -138,7 +141,10 @@ static size_t utf8_expected(unsigned char first)
 	return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
 }
 
-/* RFC 3629, section 4: after four of the first bytes the second is bound more narrowly (overlong forms, surrogates, beyond U+10FFFF). */
+/*
+ * RFC 3629, section 4: after four of the first bytes the second is bound more narrowly (overlong forms, surrogates,
+ * beyond U+10FFFF).
+ */
 static bool utf8_second_allowed(unsigned char first, unsigned char second)
 {
 	switch (first) {
@@ -207,7 +213,10 @@ struct buf buf_new(struct arena *arena)
 	return (struct buf){ arena, arena_alloc(arena, BUF_FIRST), 0, BUF_FIRST };
 }
 
-/* Makes room for len more bytes and the NUL. Lengths that could overflow are beyond any memory: arena_alloc() stops there. */
+/*
+ * Makes room for len more bytes and the NUL. Lengths that could overflow are beyond any memory: arena_alloc() stops
+ * there.
+ */
 static void reserve(struct buf *buf, size_t len)
 {
 	const size_t needed = len > SIZE_MAX / 2 ? SIZE_MAX : buf->len + len + 1;

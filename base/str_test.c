@@ -81,9 +81,21 @@ static void integers_are_read_to_their_limits(void **state)
 
 static void what_is_not_an_integer_is_refused_untouched(void **state)
 {
-	static const char *const wrong[] = { "",    "-",    "+1",   " 1",   "1 ",
-					     "1.0", "0x1",  "--1",  "1-",   "one",
-					     "1e3", "1\n",  "9223372036854775808", "-9223372036854775809", "99999999999999999999" };
+	static const char *const wrong[] = { "",
+					     "-",
+					     "+1",
+					     " 1",
+					     "1 ",
+					     "1.0",
+					     "0x1",
+					     "--1",
+					     "1-",
+					     "one",
+					     "1e3",
+					     "1\n",
+					     "9223372036854775808",
+					     "-9223372036854775809",
+					     "99999999999999999999" };
 	int64_t value = 7;
 	uint64_t natural = 7;
 
@@ -101,7 +113,11 @@ static void what_is_not_an_integer_is_refused_untouched(void **state)
 static bool is_utf8_by_definition(const unsigned char *bytes, size_t len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const size_t need = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2 : bytes[0] >> 4 == 14 ? 3 : bytes[0] >> 3 == 30 ? 4 : 0;
+	const size_t need = bytes[0] < 0x80	  ? 1
+			    : bytes[0] >> 5 == 6  ? 2
+			    : bytes[0] >> 4 == 14 ? 3
+			    : bytes[0] >> 3 == 30 ? 4
+						  : 0;
 
 	if (need == 0 || need != len)
 		return false;
@@ -125,7 +141,8 @@ static void every_short_sequence_is_judged_as_defined(void **state)
 
 	for (unsigned lead = 0; lead < 256; lead++)
 		for (size_t i = 0; i < n * n * n; i++) {
-			const unsigned char bytes[] = { (unsigned char)lead, edges[i % n], edges[i / n % n], edges[i / n / n] };
+			const unsigned char bytes[] = { (unsigned char)lead, edges[i % n], edges[i / n % n],
+							edges[i / n / n] };
 			size_t expected = 0;
 
 			for (size_t len = 1; len <= 4; len++)
@@ -180,7 +197,8 @@ static void text_grows_as_needed(void **state)
 	}
 	assert_int_equal(buf.len, 7000);
 	for (size_t i = 0; i < 1000; i++)
-		assert_memory_equal(buf.data + i * 7, ((char[]){ 'a', 'b', 'c', 'd', 0, 'e', (char)('0' + i % 10) }), 7);
+		assert_memory_equal(buf.data + i * 7, ((char[]){ 'a', 'b', 'c', 'd', 0, 'e', (char)('0' + i % 10) }),
+				    7);
 }
 
 static void printing_fills_to_the_last_byte(void **state)

@@ -9,7 +9,10 @@
 
 #include "base/clock.h"
 
-/* Straight from the kernel each time: a buffer of our own would be handed to both sides of a fork, and ids would repeat. */
+/*
+ * Straight from the kernel each time: a buffer of our own would be handed to both sides of a fork, and ids would
+ * repeat.
+ */
 void random_bytes(void *ret_data, size_t len)
 {
 	unsigned char *data = ret_data;
@@ -75,7 +78,10 @@ static uint64_t mix(uint64_t x)
 	return x;
 }
 
-/* FNV-1a alone leaves texts that differ in the last byte alike in most bits. Each step can be undone, so no two hashes become one. */
+/*
+ * FNV-1a alone leaves texts that differ in the last byte alike in most bits. Each step can be undone, so no two hashes
+ * become one.
+ */
 void uuid_derive(const char *space, const char *name, char ret_text[UUID_TEXT])
 {
 	const hash128 hash = fnv1a(fnv1a(FNV_OFFSET, space), name);

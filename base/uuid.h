@@ -3,7 +3,8 @@
  *
  * Invariants
  * - Text is lower case, 36 characters with hyphens; parsing accepts upper case too.
- * - uuid_new() is version 7: 48 bits of Unix milliseconds, then random bits from the kernel. It never fails (no randomness stops the process).
+ * - uuid_new() is version 7: 48 bits of Unix milliseconds, then random bits from the kernel. It never fails (no
+ *   randomness stops the process).
  * - uuid_derive() is version 8: the same inputs always give the same id, so that a retry names the same thing.
  *
  * Usage
@@ -23,8 +24,9 @@
 void uuid_new(char ret_text[UUID_TEXT]);
 
 /*
- * From two texts, by FNV-1a with 128 bits, finalised, of which 122 remain. Chance collisions do not occur in practice, but the hash is not
- * cryptographic: whoever chooses a text freely can make two collide, so texts from strangers belong in a space of their own (their account).
+ * From two texts, by FNV-1a with 128 bits, finalised, of which 122 remain. Chance collisions do not occur in practice,
+ * but the hash is not cryptographic: whoever chooses a text freely can make two collide, so texts from strangers belong
+ * in a space of their own (their account).
  * Derived ids are stored: the algorithm never changes.
  */
 void uuid_derive(const char *space, const char *name, char ret_text[UUID_TEXT]);
