@@ -29,6 +29,7 @@
 struct db;
 struct db_unit;
 struct db_rows;
+struct write_kept;
 
 struct call {
 	struct arena *arena;
@@ -48,6 +49,8 @@ struct call {
 	bool key_checked; /* the key has been looked up */
 	bool key_pending; /* the key belongs to work that is under way: join it */
 	bool committed; /* the effect is in the database under the key */
+	const struct write_kept *kept; /* the answer that the key had */
+	const char *producer; /* when an event is handled: the service that it came from */
 	struct str request; /* the request, packed canonically: its fingerprint's source */
 
 	/* What rides along with the next unit of work (see db_ride_along()). */

@@ -101,6 +101,7 @@ struct status db_run(struct call *call, struct db_unit *unit) MUST_USE;
 
 /* The rows of the unit's n-th statement (from 0) after db_run(); valid as long as the call. */
 const struct db_rows *db_rows(const struct db_unit *unit, size_t n);
+const struct db_rows *db_last_rows(const struct db_unit *unit); /* of the statement added last */
 size_t db_count(const struct db_rows *rows);
 
 /* Reads a value by column name. Text (text, varchar, uuid) and bytes stay valid as long as the call. NULL reads as "", 0, false, empty; ask db_null() where it matters. */
@@ -109,6 +110,7 @@ int64_t db_int(const struct db_rows *rows, size_t row, const char *column); /* i
 bool db_bool(const struct db_rows *rows, size_t row, const char *column);
 int64_t db_time(const struct db_rows *rows, size_t row, const char *column); /* timestamptz, in microseconds since 1970 */
 struct str db_bytes(const struct db_rows *rows, size_t row, const char *column);
+size_t db_texts(const struct db_rows *rows, size_t row, const char *column, char ***ret_texts); /* text[]; returns how many */
 bool db_null(const struct db_rows *rows, size_t row, const char *column);
 
 #endif

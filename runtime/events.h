@@ -51,8 +51,8 @@ struct events *events_start(struct loop *loop, struct db *db, const char *self);
 /* Starts consuming from a peer (or from the service itself: client NULL). */
 void events_consume(struct events *events, const struct event_consumer *consumer, struct rpc_client *client);
 
-/* Wakes the sequencer now instead of at its next round: after a commit. */
-void events_wake(struct events *events);
+/* Tells the process's sequencer that an event was committed, so that it is numbered now and not at the next round. */
+void events_written(void);
 
 /* Stops fetching and numbering, ends waiting fetches; stopped(context) is called on the loop when nothing runs any more. */
 void events_stop(struct events *events, void (*stopped)(void *context), void *context);

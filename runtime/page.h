@@ -39,4 +39,8 @@ struct status page_open(struct arena *arena, int32_t page_size, const char *page
 /* The token that goes on behind this row. */
 char *page_next(struct arena *arena, const struct page *page, int64_t time, const char *id);
 
+/* Binds :first, :after_time, :after_id and :limit of a statement that lists by time and id (see db.h). */
+struct db_unit;
+void page_bind(struct db_unit *unit, const struct page *page);
+
 #endif

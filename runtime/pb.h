@@ -17,6 +17,9 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "google/protobuf/field_mask.pb-c.h"
+#include "google/protobuf/timestamp.pb-c.h"
+
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
@@ -46,5 +49,12 @@ void *pb_copy(struct arena *arena, const ProtobufCMessage *message);
 /* The name of an enum's value in the contract ("ORDER_STATE_OPEN"), "" when unknown; and its number, -1 when unknown. */
 const char *pb_enum_name(const ProtobufCEnumDescriptor *descriptor, int value);
 int pb_enum_number(const ProtobufCEnumDescriptor *descriptor, const char *name);
+
+/* Microseconds since 1970 as a message in the arena, and back (NULL is 0). */
+Google__Protobuf__Timestamp *pb_time(struct arena *arena, int64_t micros);
+int64_t pb_micros(const Google__Protobuf__Timestamp *time);
+
+/* Does an update mask name this field? "*" names all; a missing or empty mask names none (what that means, the handler says: AIP-134). */
+bool pb_masked(const Google__Protobuf__FieldMask *mask, const char *path);
 
 #endif

@@ -13,12 +13,12 @@
  *   pass on by TRY like any other; the runtime then sends the kept answer.
  *
  * How a statement is written: WRITE_BEGIN(guard) opens `accepted`, which has one row if and only if this call may have its effect; the store adds its own changes, each
- * `FROM accepted`, and closes with WRITE_END (or a SELECT of its own whose first column is `applied`). Parameters with these names are bound by write_run():
+ * `FROM accepted`, and closes with WRITE_END (or a SELECT of its own with a bigint column `applied`). Parameters with these names are bound by write_run():
  * aggregate_id, version (the new one), time, and those of the runtime's tables, which all begin with `w_`.
  *
  *     static struct db_statement BLOCK_CUSTOMER = DB_WRITE("block_customer",
- *             WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id AND version = :version - 1 FOR UPDATE")
- *             ", changed AS (UPDATE customer SET status = :status, version = :version, update_time = :time FROM accepted WHERE customer_id = :aggregate_id)"
+ *             WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id::uuid AND version = :version - 1 FOR UPDATE")
+ *             ", changed AS (UPDATE customer SET status = :status, version = :version, update_time = :time FROM accepted WHERE customer_id = :aggregate_id::uuid)"
  *             WRITE_END);
  *
  * Usage, in a handler:
@@ -47,6 +47,8 @@
 /* The outcome of a call whose key was answered before; never leaves the process. */
 extern const struct reason KEY_ANSWERED;
 
+#define WRITE_VALUES 4
+
 /* What every write records. Texts must stay valid until write_run() returns. */
 struct write {
 	const char *aggregate_type; /* "order" */
@@ -61,35 +63,56 @@ struct write {
 	const ProtobufCMessage *reply; /* the answer to keep under the key; NULL with pending */
 	bool pending; /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
 
+	size_t n_values; /* how many columns n1, n2, ... the closing SELECT has: what only the database knew */
 	bool applied; /* out: the effect is there */
-	size_t n_values; /* out: what only the database knew: the columns after `applied` */
-	int64_t values[8];
+	int64_t values[WRITE_VALUES]; /* out: n1, n2, ... */
+};
+
+/* An answer that was kept under the call's key. */
+struct write_answer {
+	bool kept; /* false: the handler's own reply stands */
+	struct str reply; /* packed */
+	size_t n_values;
+	const int64_t *values;
 };
 
 #define WRITE_RECORD_                                                                                                  \
 	", recorded AS (INSERT INTO history (aggregate_id, version, time, actor, action, from_state, to_state, reason)" \
-	" SELECT :aggregate_id, :version, :time, :w_actor, :w_action, :w_from_state, :w_to_state, :w_reason FROM accepted WHERE :w_history::boolean)" \
-	", told AS (INSERT INTO outbox (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)" \
-	" SELECT :w_event_id, :w_aggregate_type, :aggregate_id, :version, :w_event_type, :w_event, :w_trace_parent, :time FROM accepted WHERE :w_has_event::boolean)"
+	" SELECT :aggregate_id::text, :version, :time, :w_actor, :w_action, :w_from_state, :w_to_state, :w_reason"      \
+	" FROM accepted WHERE :w_history::boolean)"                                                                    \
+	", told AS (INSERT INTO outbox"                                                                                \
+	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"             \
+	" SELECT :w_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_event_type, :w_event, :w_trace_parent, :time" \
+	" FROM accepted WHERE :w_has_event::boolean)"
 
-/* Opens a write under the call's key. */
+#define WRITE_KEY_ "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time, numbers)"   \
+	" SELECT :w_scope, :w_key, :w_method, :w_fingerprint, :aggregate_id::text, :w_code, :w_answer, :time, "
+
+/* Opens a write under the call's key: nothing happens unless the guard yields a row. */
 #define WRITE_BEGIN(guard_)                                                                                            \
-	"WITH guard AS (" guard_ ")"                                                                                   \
-	", accepted AS (INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time)"       \
-	" SELECT :w_scope, :w_key, :w_method, :w_fingerprint, :aggregate_id, :w_code, :w_answer, :time FROM guard"     \
+	"WITH guard AS (" guard_ "), accepted AS (" WRITE_KEY_ "NULL FROM guard LIMIT 1"                               \
 	" ON CONFLICT DO NOTHING RETURNING 1 AS one)" WRITE_RECORD_
+
+/*
+ * Opens a write whose answer has numbers that only the database knows: the guard is the effect itself, `UPDATE ... WHERE ... AND KEY_UNKNOWN RETURNING ARRAY[...] AS numbers`.
+ * A key that another transaction is just using makes the insert fail, and the unit is run again. Close it with WRITE_END_NUMBERS.
+ */
+#define WRITE_BEGIN_NUMBERS(effect_)                                                                                   \
+	"WITH guard AS (" effect_ "), accepted AS (" WRITE_KEY_ "guard.numbers FROM guard RETURNING numbers)" WRITE_RECORD_
+#define KEY_UNKNOWN "NOT EXISTS (SELECT FROM idempotency WHERE scope = :w_scope AND key = :w_key)"
 
 /* Opens a step of work that an earlier write acknowledged: no key of its own, but it answers the keys that wait for this aggregate. */
 #define STEP_BEGIN(guard_)                                                                                             \
 	"WITH guard AS (" guard_ "), accepted AS (SELECT 1 AS one FROM guard LIMIT 1)"                                 \
 	", answered AS (UPDATE idempotency SET code = :w_code, answer = :w_answer FROM accepted"                       \
-	" WHERE subject = :aggregate_id AND code IS NULL AND :w_answers::boolean)" WRITE_RECORD_
+	" WHERE subject = :aggregate_id::text AND code IS NULL AND :w_answers::boolean)" WRITE_RECORD_
 
 #define WRITE_END " SELECT count(*) AS applied FROM accepted"
+#define WRITE_END_NUMBERS                                                                                              \
+	" SELECT count(*) AS applied, max(numbers[1]) AS n1, max(numbers[2]) AS n2, max(numbers[3]) AS n3, max(numbers[4]) AS n4 FROM accepted"
 
 /*
  * Binds what every write has in common to the unit's statement and runs it. write->applied tells whether the guard held.
- * values: where the closing SELECT has further bigint columns, they are read into write->values, kept beside the answer, and in order.
  */
 struct status write_run(struct call *call, struct db_unit *unit, struct write *write) MUST_USE;
 
@@ -100,9 +123,9 @@ struct status write_step(struct call *call, struct db_unit *unit, struct write *
 bool write_again(struct call *call, int *round);
 
 /* For the RPC server: before the handler (prepares the look-up), and after it: keeps refusals, and gives the bytes of an answer that was kept.
- * On return *ret_kept.data is NULL when the handler's own outcome stands. */
+ * Both run in the call's coroutine and may wait. */
 void write_open(struct call *call);
-struct status write_close(struct call *call, struct status outcome, struct str *ret_kept, const int64_t **ret_values, size_t *ret_n_values) MUST_USE;
+struct status write_close(struct call *call, struct status outcome, struct write_answer *ret_answer) MUST_USE;
 
 /* An etag for a version, and the check of one that came with a request (empty: no check). Fails with ETAG_MISMATCH. */
 char *etag_of(struct arena *arena, int64_t version);
