@@ -35,7 +35,7 @@ GEN := $(BUILD)/gen
 
 help: ## list the targets and the variables
 	@echo 'make [target] [VARIABLE=value]'
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' Makefile test/module.mk | expand -t 14
 	@echo 'Variables (now): BUILD=$(BUILD) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) JOBS=$(JOBS) CC=$(CC)'
 
 setup: ## install what building, running and testing need (Debian packages and npm packages)
@@ -55,7 +55,7 @@ endif
 build: $(BUILD_CHECKS) $(PROGRAMS) $(UI) ## build the programs and the browser UI (the default)
 
 run: build ## start everything and print a URL; Ctrl-C stops it; data stays in RUN_DIR (DEMO=0 starts without demo data)
-	@BUILD=$(O) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) exec deploy/local/run.sh
+	@BUILD=$(O) UI_DIR=$(BUILD)/ui RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) exec deploy/local/run.sh
 
 test: build $(TESTS) $(SETUP_TEST) ## run all tests (ONLY=pattern runs some)
 	@MODE=$(MODE) JOBS=$(JOBS) ONLY='$(ONLY)' test/harness/run-tests $(O) $(TESTS)

@@ -8,7 +8,8 @@
 # stays, and the next run takes it over.
 #
 # Environment
-#   BUILD            where bin/ and ui/ are (build)
+#   BUILD            where bin/ is (build)
+#   UI_DIR           the browser UI's files (BUILD/ui)
 #   RUN_DIR          data and logs (run)
 #   DEMO             1 loads demo data, once per RUN_DIR; 0 starts empty (1)
 #   HTTP_PORT        the gateway's port (8080)
@@ -21,7 +22,8 @@ readonly ROOT HERE=$ROOT/deploy/local
 cd "$ROOT"
 BUILD=$(realpath -m "${BUILD:-build}")
 RUN_DIR=$(realpath -m "${RUN_DIR:-run}")
-readonly BUILD RUN_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_PORT_BASE=${GRPC_PORT_BASE:-9000} READY_FILE=${READY_FILE:-}
+UI_DIR=$(realpath -m "${UI_DIR:-$BUILD/ui}")
+readonly BUILD RUN_DIR UI_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_PORT_BASE=${GRPC_PORT_BASE:-9000} READY_FILE=${READY_FILE:-}
 readonly START_SECONDS=30 STOP_SECONDS=15
 readonly URL=http://127.0.0.1:$HTTP_PORT/
 readonly SERVICES=(customers ordering warehouse shipping billing)
@@ -75,7 +77,7 @@ launch_service()
 
 launch_gateway()
 {
-	local peer arguments=("--listen=127.0.0.1:$HTTP_PORT" "--ui-dir=$BUILD/ui")
+	local peer arguments=("--listen=127.0.0.1:$HTTP_PORT" "--ui-dir=$UI_DIR")
 	for peer in "${SERVICES[@]}"; do
 		arguments+=("--$peer-address=unix:$sockets/$peer.sock")
 	done
