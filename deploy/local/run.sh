@@ -3,6 +3,7 @@
 # run.sh: the whole system on this machine: database cluster, five services, gateway. What `make run` calls.
 #
 # Processes talk over Unix sockets; each service also listens on a loopback port for gRPC clients, and the gateway on one for browsers.
+# RUN_DIR/pids names every process while it runs.
 # SIGINT or SIGTERM stops the gateway, then the services, then the database, and exits 0. When a process ends by itself, everything is
 # stopped and the exit status is 1. Data stays in RUN_DIR. Should this script be killed, its processes end too; only the database
 # stays, and the next run takes it over.
@@ -27,8 +28,6 @@ readonly BUILD RUN_DIR UI_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_
 readonly START_SECONDS=30 STOP_SECONDS=15
 readonly URL=http://127.0.0.1:$HTTP_PORT/
 readonly SERVICES=(customers ordering warehouse shipping billing)
-# Whom each service calls.
-declare -A PEERS=([ordering]="customers warehouse shipping billing" [shipping]="ordering warehouse" [billing]="ordering shipping customers" [warehouse]="ordering shipping")
 
 declare -A pids=()
 sockets='' scratch='' demo=''
@@ -56,32 +55,18 @@ socket_folder()
 	echo "$folder"
 }
 
-# Starts a program in a session of its own, so that Ctrl-C reaches only this script, which stops things in order; and so that it ends with this script.
+# Starts a program with its settings, in a session of its own, so that Ctrl-C reaches only this script, which stops things in order; and
+# so that it ends with this script. Every program learns where every service is, and takes what it needs.
 launch()
 {
-	local name=$1
+	local name=$1 prefix=QUAYSIDE_${1^^} peer settings=()
 	shift
-	setsid setpriv --pdeathsig TERM -- "$BUILD/bin/$name" "$@" >>"$RUN_DIR/log/$name.log" 2>&1 </dev/null 9<&- &
-	pids[$name]=$!
-}
-
-launch_service()
-{
-	local name=$1 port=$2 peer
-	local arguments=("--listen=unix:$sockets/$name.sock,127.0.0.1:$port" "--database=host='$database' user=$name dbname=$name")
-	for peer in ${PEERS[$name]:-}; do
-		arguments+=("--$peer-address=unix:$sockets/$peer.sock")
-	done
-	launch "$name" "${arguments[@]}"
-}
-
-launch_gateway()
-{
-	local peer arguments=("--listen=127.0.0.1:$HTTP_PORT" "--ui-dir=$UI_DIR")
 	for peer in "${SERVICES[@]}"; do
-		arguments+=("--$peer-address=unix:$sockets/$peer.sock")
+		settings+=("${prefix}_${peer^^}_ADDRESS=unix:$sockets/$peer.sock")
 	done
-	launch gateway "${arguments[@]}"
+	env "${@/#/${prefix}_}" "${settings[@]}" setsid setpriv --pdeathsig TERM -- "$BUILD/bin/$name" >>"$RUN_DIR/log/$name.log" 2>&1 </dev/null 9<&- &
+	pids[$name]=$!
+	echo "$name $!" >>"$RUN_DIR/pids"
 }
 
 # The gRPC health protocol's answer to an empty request: one message {status: SERVING}.
@@ -119,7 +104,7 @@ show_log()
 died()
 {
 	local status=0
-	wait "${pids[$1]}" || status=$?
+	{ wait "${pids[$1]}" || status=$?; } 2>/dev/null
 	unset "pids[$1]"
 	show_log "$1"
 	say "$1 ended by itself (status $status); stopping everything" >&2
@@ -142,7 +127,7 @@ stop_processes()
 			say "$name did not stop within $STOP_SECONDS s and was killed" >&2
 			bad=1
 		fi
-		wait "${pids[$name]}" || bad=1
+		{ wait "${pids[$name]}" || bad=1; } 2>/dev/null
 		unset "pids[$name]"
 	done
 	return $bad
@@ -157,9 +142,22 @@ stop_all()
 	stop_processes "${SERVICES[@]}" || status=1
 	"$HERE/postgres.sh" stop "$RUN_DIR/postgres" || status=1
 	rm -rf -- "$sockets" "$scratch"
-	rm -f -- ${READY_FILE:+"$READY_FILE"}
+	rm -f -- "$RUN_DIR/pids" ${READY_FILE:+"$READY_FILE"}
 	[[ $status != 0 ]] || say "stopped"
 	exit "$status"
+}
+
+# After this script was killed, its processes are still answering their last calls: their addresses are not free before they have ended.
+wait_for_predecessors()
+{
+	local name pid deadline=$((SECONDS + STOP_SECONDS))
+	[[ -e $RUN_DIR/pids ]] || return 0
+	while read -r name pid; do
+		while [[ $name != run.sh && $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) == *"/bin/$name "* ]]; do
+			[[ $SECONDS -lt $deadline ]] || fail "$name of an earlier run (process $pid) does not end"
+			read -r -t 0.05 <>"$pause" || true
+		done
+	done <"$RUN_DIR/pids"
 }
 
 load_demo()
@@ -184,17 +182,20 @@ scratch=$(mktemp -d)
 pause=$scratch/pause
 mkfifo "$pause"
 sockets=$(socket_folder)
+wait_for_predecessors
+echo "run.sh $$" >"$RUN_DIR/pids"
 trap 'stop_all 0' INT TERM
 
 database=$("$HERE/postgres.sh" start "$RUN_DIR/postgres" 9<&-)
 "$HERE/databases.sh" "$database"
 for i in "${!SERVICES[@]}"; do
-	launch_service "${SERVICES[$i]}" $((GRPC_PORT_BASE + i + 1))
+	name=${SERVICES[$i]}
+	launch "$name" "LISTEN=unix:$sockets/$name.sock,127.0.0.1:$((GRPC_PORT_BASE + i + 1))" "DATABASE=host='$database' user=$name dbname=$name"
 done
 for name in "${SERVICES[@]}"; do
 	wait_for "$name" is_serving "$name"
 done
-launch_gateway
+launch gateway "LISTEN=127.0.0.1:$HTTP_PORT" "UI_DIR=$UI_DIR"
 wait_for gateway is_answering
 load_demo
 say "ready at $URL (gRPC: ${SERVICES[*]} on ports $((GRPC_PORT_BASE + 1)) to $((GRPC_PORT_BASE + 5)); logs in $RUN_DIR/log; Ctrl-C stops)"
@@ -202,7 +203,7 @@ if [[ -n $READY_FILE ]]; then
 	echo "$URL" >"$READY_FILE.new" && mv -- "$READY_FILE.new" "$READY_FILE"
 fi
 
-wait -n -p ended "${pids[@]}" || true
+{ wait -n -p ended "${pids[@]}" || true; } 2>/dev/null
 for name in "${!pids[@]}"; do
 	[[ ${pids[$name]} != "$ended" ]] || died "$name"
 done
