@@ -44,7 +44,7 @@ include $(O)/toolchain.mk
 CPPFLAGS_ALL := -I. -I$(GEN) -D_GNU_SOURCE $(FORTIFY)
 CODE := -std=gnu11 $(OPTIMISE) -fPIE -fvisibility=hidden -fno-common -ffile-prefix-map=$(CURDIR)=. $(HARDENING) $(SANITIZE)
 
-# Our own code, and code that others' tools wrote.
-OWN_CFLAGS := $(CODE) $(WARNINGS) -include base/banned.h $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
-FOREIGN_CFLAGS := $(CODE) -w $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
+# Our own code, and code that others' tools wrote. Expanded per object: a module may add CPPFLAGS.
+OWN_CFLAGS = $(CODE) $(WARNINGS) -include base/banned.h $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
+FOREIGN_CFLAGS = $(CODE) -w $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
 LINK_FLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed -Wl,--no-copy-dt-needed-entries $(SANITIZE) $(LDFLAGS)
