@@ -86,7 +86,8 @@ const void *contract_index_get(const struct contract_index *index, struct str na
 
 static void load(void)
 {
-	const struct str bytes = { quayside_descriptor_set, (size_t)(quayside_descriptor_set_end - quayside_descriptor_set) };
+	const struct str bytes = { quayside_descriptor_set,
+				   (size_t)(quayside_descriptor_set_end - quayside_descriptor_set) };
 	struct arena *scratch = arena_new(FIRST_BLOCK, 0);
 	void *set;
 
@@ -123,7 +124,8 @@ const struct contract_method *contract_methods(const struct contract *contract, 
 	return contract->methods;
 }
 
-const struct contract_method *contract_service(const struct contract *contract, const char *full_name, size_t *ret_count)
+const struct contract_method *contract_service(const struct contract *contract, const char *full_name,
+					       size_t *ret_count)
 {
 	const struct contract_service *service = contract_index_get(&contract->services, str_of(full_name));
 

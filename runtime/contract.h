@@ -91,7 +91,7 @@ struct contract_field {
 	struct contract_rules rules;
 };
 
-#define CONTRACT_FIELDS_MAX 128 /* of one message; more do not get past the start of the process */
+#define CONTRACT_FIELDS_MAX 64 /* of one message; more do not get past the start of the process */
 
 struct contract_message {
 	const char *full_name; /* "quayside.customers.v1.Customer" */

@@ -25,7 +25,8 @@ const char *contract_full_name(struct contract *contract, const char *scope, con
 					       : arena_printf(contract->arena, "%s.%s", scope, name);
 }
 
-static void declare_enum(struct contract *contract, const char *scope, const Google__Protobuf__EnumDescriptorProto *proto)
+static void declare_enum(struct contract *contract, const char *scope,
+			 const Google__Protobuf__EnumDescriptorProto *proto)
 {
 	struct contract_enum *made = arena_alloc(contract->arena, sizeof(*made));
 	struct contract_enum_value *values = arena_array(contract->arena, proto->n_value, sizeof(*values));
@@ -40,7 +41,8 @@ static void declare_enum(struct contract *contract, const char *scope, const Goo
 	contract_index_add(contract, &contract->enums, made->full_name, made);
 }
 
-static void declare_message(struct load *load, const char *scope, const Google__Protobuf__DescriptorProto *proto, bool proto3)
+static void declare_message(struct load *load, const char *scope, const Google__Protobuf__DescriptorProto *proto,
+			    bool proto3)
 {
 	struct contract *contract = load->contract;
 	struct contract_message *message = arena_alloc(contract->arena, sizeof(*message));
@@ -70,14 +72,16 @@ static void declare_file(struct load *load, const Google__Protobuf__FileDescript
 /* protoc writes type names in full, with a leading dot. */
 static const void *resolve(const struct contract_index *index, const char *type_name)
 {
-	const void *found = type_name == NULL || *type_name != '.' ? NULL : contract_index_get(index, str_of(type_name + 1));
+	const void *found =
+	    type_name == NULL || *type_name != '.' ? NULL : contract_index_get(index, str_of(type_name + 1));
 
 	if (found == NULL)
 		contract_broken("unknown type", type_name == NULL ? "(none)" : type_name);
 	return found;
 }
 
-static bool is_packed(const struct contract_field *field, const Google__Protobuf__FieldDescriptorProto *proto, bool proto3)
+static bool is_packed(const struct contract_field *field, const Google__Protobuf__FieldDescriptorProto *proto,
+		      bool proto3)
 {
 	if (!field->repeated || field->type == CONTRACT_STRING || field->type == CONTRACT_BYTES ||
 	    field->type == CONTRACT_MESSAGE || field->type == CONTRACT_GROUP)
@@ -124,8 +128,8 @@ static void define_message(struct contract *contract, const struct declared *dec
 	declared->message->n_fields = proto->n_field;
 }
 
-static void define_method(struct contract *contract, const char *service, const Google__Protobuf__MethodDescriptorProto *proto,
-			  struct contract_method *method)
+static void define_method(struct contract *contract, const char *service,
+			  const Google__Protobuf__MethodDescriptorProto *proto, struct contract_method *method)
 {
 	method->service = service;
 	method->name = arena_strdup(contract->arena, proto->name);
@@ -138,7 +142,8 @@ static void define_method(struct contract *contract, const char *service, const 
 	contract_index_add(contract, &contract->paths, method->path, method);
 }
 
-static void define_service(struct contract *contract, const char *scope, const Google__Protobuf__ServiceDescriptorProto *proto)
+static void define_service(struct contract *contract, const char *scope,
+			   const Google__Protobuf__ServiceDescriptorProto *proto)
 {
 	struct contract_service *service = arena_alloc(contract->arena, sizeof(*service));
 
@@ -146,7 +151,8 @@ static void define_service(struct contract *contract, const char *scope, const G
 	service->first = contract->n_methods;
 	service->count = proto->n_method;
 	for (size_t i = 0; i < proto->n_method; i++)
-		define_method(contract, service->full_name, proto->method[i], &contract->methods[contract->n_methods++]);
+		define_method(contract, service->full_name, proto->method[i],
+			      &contract->methods[contract->n_methods++]);
 	contract_index_add(contract, &contract->services, service->full_name, service);
 }
 

@@ -13,7 +13,9 @@
 #define TAG_RULES 50052
 
 /* The numbers of contract.h are those of the contract. */
-_Static_assert((int)FORMAT_SKU == (int)COMMON__FORMAT__FORMAT_SKU && (int)FORMAT_UUID == (int)COMMON__FORMAT__FORMAT_UUID, "Format");
+_Static_assert((int)FORMAT_SKU == (int)COMMON__FORMAT__FORMAT_SKU &&
+		   (int)FORMAT_UUID == (int)COMMON__FORMAT__FORMAT_UUID,
+	       "Format");
 _Static_assert((int)CLASS_SHEDDABLE == (int)COMMON__CALL_CLASS__CALL_CLASS_SHEDDABLE, "CallClass");
 _Static_assert((int)OWNERSHIP_CUSTOMER == (int)COMMON__OWNERSHIP__OWNERSHIP_CUSTOMER, "Ownership");
 
@@ -46,7 +48,8 @@ static void compile_pattern(struct contract *contract, struct contract_rules *ru
 		contract_broken("no regular expression", rules->pattern);
 }
 
-void contract_read_rules(struct contract *contract, const Google__Protobuf__FieldOptions *options, struct contract_rules *ret_rules)
+void contract_read_rules(struct contract *contract, const Google__Protobuf__FieldOptions *options,
+			 struct contract_rules *ret_rules)
 {
 	const Common__FieldRules *read =
 	    read_option(contract, (const ProtobufCMessage *)options, TAG_RULES, &common__field_rules__descriptor);
@@ -126,7 +129,8 @@ static const char *const *ended_by_null(struct contract *contract, char *const *
 	return list;
 }
 
-void contract_read_policy(struct contract *contract, const Google__Protobuf__MethodOptions *options, struct contract_method *method)
+void contract_read_policy(struct contract *contract, const Google__Protobuf__MethodOptions *options,
+			  struct contract_method *method)
 {
 	const ProtobufCMessage *base = (const ProtobufCMessage *)options;
 	const Google__Api__HttpRule *rule = read_option(contract, base, TAG_HTTP, &google__api__http_rule__descriptor);

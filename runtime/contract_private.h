@@ -46,7 +46,7 @@ struct contract {
 	struct contract_method *methods;
 	size_t n_methods;
 	struct contract_extension *extensions; /* by message and number */
-	int32_t *extension_numbers; /* the same order */
+	int32_t *extension_numbers;            /* the same order */
 	size_t n_extensions;
 };
 
@@ -58,8 +58,10 @@ const void *contract_index_get(const struct contract_index *index, struct str na
 
 void contract_load_types(struct contract *contract, const Google__Protobuf__FileDescriptorSet *set);
 void contract_load_symbols(struct contract *contract, const Google__Protobuf__FileDescriptorSet *set, struct str bytes);
-void contract_read_rules(struct contract *contract, const Google__Protobuf__FieldOptions *options, struct contract_rules *ret_rules);
-void contract_read_policy(struct contract *contract, const Google__Protobuf__MethodOptions *options, struct contract_method *method);
+void contract_read_rules(struct contract *contract, const Google__Protobuf__FieldOptions *options,
+			 struct contract_rules *ret_rules);
+void contract_read_policy(struct contract *contract, const Google__Protobuf__MethodOptions *options,
+			  struct contract_method *method);
 
 /* "package.Name"; just the name when there is no package. */
 const char *contract_full_name(struct contract *contract, const char *scope, const char *name);

@@ -20,7 +20,8 @@ static void add(struct symbols *symbols, const char *scope, const char *name)
 	contract_index_add(contract, &contract->symbols, contract_full_name(contract, scope, name), symbols->file);
 }
 
-static void add_extension(struct symbols *symbols, const char *scope, const Google__Protobuf__FieldDescriptorProto *proto)
+static void add_extension(struct symbols *symbols, const char *scope,
+			  const Google__Protobuf__FieldDescriptorProto *proto)
 {
 	struct contract *contract = symbols->contract;
 
@@ -57,7 +58,8 @@ static void add_message(struct symbols *symbols, const char *scope, const Google
 		add_message(symbols, name, proto->nested_type[i]);
 }
 
-static void add_service(struct symbols *symbols, const char *scope, const Google__Protobuf__ServiceDescriptorProto *proto)
+static void add_service(struct symbols *symbols, const char *scope,
+			const Google__Protobuf__ServiceDescriptorProto *proto)
 {
 	const char *name = contract_full_name(symbols->contract, scope, proto->name);
 
@@ -116,9 +118,11 @@ static void sort_extensions(struct contract *contract)
 }
 
 /* protoc writes imports before the files that need them. */
-static const struct contract_file *const *find_imports(struct contract *contract, const Google__Protobuf__FileDescriptorProto *proto)
+static const struct contract_file *const *find_imports(struct contract *contract,
+						       const Google__Protobuf__FileDescriptorProto *proto)
 {
-	const struct contract_file **imports = arena_array(contract->arena, proto->n_dependency + 1, sizeof(const struct contract_file *));
+	const struct contract_file **imports =
+	    arena_array(contract->arena, proto->n_dependency + 1, sizeof(const struct contract_file *));
 
 	for (size_t i = 0; i < proto->n_dependency; i++) {
 		imports[i] = contract_file(contract, proto->dependency[i]);
@@ -156,7 +160,8 @@ const struct contract_file *contract_file_of_symbol(const struct contract *contr
 	return contract_index_get(&contract->symbols, str_of(symbol));
 }
 
-const struct contract_file *contract_file_of_extension(const struct contract *contract, const char *message, int32_t number)
+const struct contract_file *contract_file_of_extension(const struct contract *contract, const char *message,
+						       int32_t number)
 {
 	for (size_t i = 0; i < contract->n_extensions; i++)
 		if (contract->extensions[i].number == number && strcmp(contract->extensions[i].message, message) == 0)
@@ -170,7 +175,8 @@ size_t contract_extensions(const struct contract *contract, const char *message,
 
 	while (first < contract->n_extensions && strcmp(contract->extensions[first].message, message) != 0)
 		first++;
-	while (first + count < contract->n_extensions && strcmp(contract->extensions[first + count].message, message) == 0)
+	while (first + count < contract->n_extensions &&
+	       strcmp(contract->extensions[first + count].message, message) == 0)
 		count++;
 	*ret_numbers = contract->extension_numbers + first;
 	return count;

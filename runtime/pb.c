@@ -21,7 +21,8 @@ static void free_nothing(void *arena, void *data)
 	(void)data;
 }
 
-struct status pb_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct str bytes, void **ret_message)
+struct status pb_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct str bytes,
+			void **ret_message)
 {
 	ProtobufCAllocator allocator = { alloc_within_budget, free_nothing, arena };
 	void *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, (const uint8_t *)bytes.data);

@@ -26,13 +26,14 @@
 #include "runtime/contract.h"
 
 #define PB_MAX_DEPTH 32
-#define PB_MAX_VIOLATIONS 50 /* more are counted, not listed */
+#define PB_MAX_VIOLATIONS STATUS_VIOLATIONS_MAX /* more are counted (metadata violations), not listed */
 
 /*
  * Checks bytes against a message of the contract and its field rules. Fails with INVALID_REQUEST (violations name the fields) or, when the bytes are
  * no protobuf at all, MALFORMED_MESSAGE.
  * Where the message has an `update_mask`, the resource beside it is checked only in the fields that the mask names (AIP-134);
- * without a mask, absent fields are not required.
+ * without a mask, absent fields are not required. The resource's first field (which one it is) is always required, and its etag always checked.
+ * A singular message given twice is refused (it would have to be merged).
  */
 struct status pb_check(struct arena *arena, const struct contract_message *message, struct str bytes) MUST_USE;
 

@@ -6,7 +6,7 @@
 #include "base/uuid.h"
 
 #define LOCAL_PART_MAX 64 /* RFC 5321, 4.5.3.1 */
-#define DOMAIN_MAX 253 /* RFC 1035, 2.3.4, without the last dot */
+#define DOMAIN_MAX 253    /* RFC 1035, 2.3.4, without the last dot */
 #define LABEL_MAX 63
 #define URL_MAX 2048
 #define SKU_MAX 40
@@ -201,7 +201,9 @@ const char *pb_format_violation(enum contract_format format, struct str text)
 	case FORMAT_URL:
 		return is_url(text) ? NULL : "must be a web address that begins with http:// or https://";
 	case FORMAT_SKU:
-		return is_sku(text) ? NULL : "must be a letter or digit, then up to 39 letters, digits, dots, underscores or hyphens";
+		return is_sku(text)
+			   ? NULL
+			   : "must be a letter or digit, then up to 39 letters, digits, dots, underscores or hyphens";
 	}
 	return NULL;
 }

@@ -27,7 +27,7 @@ enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32
 struct wire_field {
 	uint32_t number;
 	enum wire_type type;
-	uint64_t value; /* of a number */
+	uint64_t value;   /* of a number */
 	struct str bytes; /* of WIRE_BYTES: into the view that was read */
 };
 
