@@ -48,10 +48,10 @@ sub find_excuses
 	my ($file) = @_;
 	my @lines = split(/\n/, $file->{raw});
 	for my $number (1 .. @lines) {
-		next unless $lines[$number - 1] =~ /(?:\/\*|\/\/|\*|#|--|;)[^"]*\bhouse: ([a-z-]+) because \S.{8,}/;
+		my ($rule) = $lines[$number - 1] =~ /(?:\/\*|\/\/|\*|#|--|;)[^"]*\bhouse: ([a-z-]+) because \S.{8,}/ or next;
 		my $last = $number;
 		$last++ while $last < @lines && $lines[$last - 1] =~ m{^\s*(/\*|\*|//|#|--|;)};
-		$excuses{$file->{path}}{$number} = { rule => $1, first => $number, last => $last, used => 0 };
+		$excuses{$file->{path}}{$number} = { rule => $rule, first => $number, last => $last, used => 0 };
 	}
 }
 
