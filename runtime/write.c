@@ -27,10 +27,10 @@ static struct db_statement FIND_KEY =
 			" numbers[1] AS n1, numbers[2] AS n2, numbers[3] AS n3, numbers[4] AS n4"
 			" FROM idempotency WHERE scope = :scope AND key = :key");
 
-static struct db_statement KEEP_REFUSAL =
-    DB_WRITE("keep_refusal", "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time)"
-			     " VALUES (:scope, :key, :method, :fingerprint, '', :code, :answer, :time)"
-			     " ON CONFLICT DO NOTHING RETURNING true AS kept");
+static struct db_statement KEEP_ANSWER =
+    DB_WRITE("keep_answer", "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time)"
+			    " VALUES (:scope, :key, :method, :fingerprint, '', :code, :answer, :time)"
+			    " ON CONFLICT DO NOTHING RETURNING true AS kept");
 
 static const char *const VALUE_COLUMNS[WRITE_VALUES] = { "n1", "n2", "n3", "n4" };
 
@@ -234,27 +234,32 @@ static bool definite(struct status outcome)
 	return false;
 }
 
-/* Keeps the refusal, unless the key got another answer meanwhile: then fails with KEY_ANSWERED. */
-static struct status keep(struct call *call, struct status refusal)
+/* Keeps an answer that comes without an effect, unless the key got another one meanwhile: then fails with KEY_ANSWERED. */
+static struct status keep(struct call *call, enum code code, struct str answer)
 {
-	struct db_unit *unit = db_unit(call, &KEEP_REFUSAL);
+	struct db_unit *unit = db_unit(call, &KEEP_ANSWER);
 
 	db_bind_text(unit, "scope", call->actor);
 	db_bind_text(unit, "key", call->key);
 	db_bind_text(unit, "method", call->method->path);
 	db_bind_bytes(unit, "fingerprint", fingerprint_of(call));
-	db_bind_int(unit, "code", status_code(refusal));
-	db_bind_bytes(unit, "answer", rpc_status_pack(call->arena, refusal));
+	db_bind_int(unit, "code", code);
+	db_bind_bytes(unit, "answer", answer);
 	db_bind_time(unit, "time", call->time);
 	TRY(db_run(call, unit));
 	return db_count(db_rows(unit, 0)) > 0 ? STATUS_OK : key_check_again(call);
+}
+
+struct status write_existing(struct call *call, const ProtobufCMessage *reply)
+{
+	return call->key_given ? keep(call, CODE_OK, packed(call, reply)) : STATUS_OK;
 }
 
 struct status write_close(struct call *call, struct status outcome, struct write_answer *ret_answer)
 {
 	*ret_answer = (struct write_answer){ 0 };
 	if (call->key_given && !call->committed && definite(outcome)) {
-		struct status kept = keep(call, outcome);
+		struct status kept = keep(call, status_code(outcome), rpc_status_pack(call->arena, outcome));
 
 		if (kept.reason != NULL)
 			outcome = kept;

@@ -119,6 +119,11 @@ struct status write_run(struct call *call, struct db_unit *unit, struct write *w
 /* As write_run(), for a statement that was opened by STEP_BEGIN. With a reply (or a refusal) the waiting keys are answered; with neither they go on waiting. */
 struct status write_step(struct call *call, struct db_unit *unit, struct write *write, struct status refusal) MUST_USE;
 
+/*
+ * The effect was there already, under another key (the same id was given before): keeps the reply under this one, so that a repeat gets the same bytes. Nothing else is written.
+ */
+struct status write_existing(struct call *call, const ProtobufCMessage *reply) MUST_USE;
+
 /* True while the call should try once more: counts rounds up to a limit, pauses a little after the first, stops at the call's end. */
 bool write_again(struct call *call, int *round);
 
