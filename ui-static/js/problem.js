@@ -1,0 +1,62 @@
+// Why a request failed, as the server told it in a problem document (RFC 9457), or as we found out ourselves. No DOM in here.
+
+export class Problem extends Error {
+	constructor({ status = 0, title = '', detail = '', code = '', reason = '', metadata = {}, violations = [] }) {
+		super(detail || title);
+		this.name = 'Problem';
+		Object.assign(this, { status, title, detail, code, reason, metadata });
+		this.violations = violations.map(({ field, description }) => ({ field: fieldPath(field), description }));
+	}
+
+	/** Somebody else changed the record since it was read. */
+	get isConflict() {
+		return this.status === 412;
+	}
+
+	/** Nobody can tell whether the request was carried out: asking again with the same key is safe, with another key is not. */
+	get isUnknown() {
+		return this.status === 0 || this.status === 429 || this.status >= 500;
+	}
+}
+
+/** The problem of a request that got no answer. */
+export function unreachable() {
+	return new Problem({ title: 'The server cannot be reached', detail: 'Check the connection and try again. Nothing is done twice.' });
+}
+
+/** The problem of an answer; `text` is its body. */
+export function problemOf(status, text) {
+	const told = parse(text);
+	if (told) return new Problem({ ...told, status });
+	return new Problem({ status, title: 'The server gave an answer that cannot be read', detail: `HTTP status ${status}.` });
+}
+
+function parse(text) {
+	try {
+		const value = JSON.parse(text);
+		return value !== null && typeof value === 'object' ? value : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** A field's path as our forms name it: "unit_price" and "unitPrice" are the same. */
+export function fieldPath(path = '') {
+	return path.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+}
+
+/**
+ * Sorts violations by the names of a form's fields. A violation belongs to the field of its path, with or without the message that wraps the
+ * form's values ("customer.email" to "email"), or else to the field that its path lies in ("unitPrice.minorUnits" to "unitPrice").
+ */
+export function sortViolations(violations, names, wrapper) {
+	const byField = {};
+	const others = [];
+	for (const { field, description } of violations) {
+		const path = wrapper && field.startsWith(`${wrapper}.`) ? field.slice(wrapper.length + 1) : field;
+		const name = names.find((name) => path === name) ?? names.find((name) => path.startsWith(`${name}.`) || path.startsWith(`${name}[`));
+		if (name) byField[name] ??= description;
+		else others.push({ field, description });
+	}
+	return { byField, others };
+}

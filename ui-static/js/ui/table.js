@@ -1,0 +1,46 @@
+// Tables, and the pages of a list.
+import { html } from '../../vendor/htm-preact.js';
+import { href } from '../router.js';
+import { Empty } from './page.js';
+import { Money } from './values.js';
+
+/**
+ * `columns`: { label, cell(row), end (numbers: aligned at the end), minor (left out on narrow screens) }; the first one names the row.
+ * `stale`: other rows are on their way. `empty`: what to say without rows. `keyOf(row)` tells rows apart.
+ */
+export function Table({ caption, columns, rows, keyOf, stale, empty }) {
+	if (!rows.length) return html`<${Empty}>${empty}<//>`;
+	return html`
+		<div class="table-frame ${stale ? 'stale' : ''}" tabindex="0" role="region" aria-label=${caption}>
+			<table>
+				<caption class="unseen">${caption}</caption>
+				<thead><tr>${columns.map((column) => html`<th scope="col" class=${look(column)}>${column.label}</th>`)}</tr></thead>
+				<tbody>${rows.map((row) => html`<${Row} key=${keyOf(row)} columns=${columns} row=${row} />`)}</tbody>
+			</table>
+		</div>`;
+}
+
+function Row({ columns: [first, ...others], row }) {
+	return html`
+		<tr>
+			<th scope="row" class=${look(first)}>${first.cell(row)}</th>
+			${others.map((column) => html`<td class=${look(column)}>${column.cell(row)}</td>`)}
+		</tr>`;
+}
+
+const look = ({ end, minor }) => [end && 'end', minor && 'minor'].filter(Boolean).join(' ');
+
+/** What the rows above come to: a list of [label, money], of which the last one is the sum. */
+export function Totals({ of: rows }) {
+	return html`<dl class="totals">${rows.map(([label, money]) => html`<div><dt>${label}</dt><dd><${Money} value=${money} /></dd></div>`)}</dl>`;
+}
+
+/** Links to the first and the next page. Lists are read by position in them, not by number, so there is no "page 7 of 9". */
+export function Pager({ path, query, next }) {
+	if (!query.page && !next) return null;
+	return html`
+		<nav class="pager" aria-label="Pages">
+			${query.page && html`<a class="button" href=${href(path, { ...query, page: '' })}>First page</a>`}
+			${next && html`<a class="button" href=${href(path, { ...query, page: next })}>Next page</a>`}
+		</nav>`;
+}

@@ -1,0 +1,105 @@
+// One product: data, stock, and the ledger of its movements.
+import { html, useState } from '../../vendor/htm-preact.js';
+import { get, segment, send } from '../api.js';
+import { measure, movementKind, packaging, productState } from '../enums.js';
+import { formatQuantity, formatTaxRate } from '../format.js';
+import { useLive } from '../live.js';
+import { FormDialog } from '../ui/dialog.js';
+import { Card, Facts, Live, Page } from '../ui/page.js';
+import { Table } from '../ui/table.js';
+import { Link, Maybe, Money, Quantity, State, Time } from '../ui/values.js';
+import { LEVEL_COLUMNS, StockActions } from './stock.js';
+
+const MOVEMENTS_SHOWN = 50;
+
+/** "Bag of 250 g". */
+export function contentOf({ packaging: pack, contentQuantity, measure: unit }) {
+	const content = contentQuantity && `${formatQuantity(contentQuantity)} ${measure.label(unit)}`.trim();
+	return [packaging.label(pack), content].filter(Boolean).join(' of ') || html`<${Maybe} />`;
+}
+
+export function ProductPage({ sku }) {
+	const path = `/v1/products/${segment(sku)}`;
+	const live = useLive((signal) => get(path, {}, signal), [path]);
+	const product = live.data;
+	return html`
+		<${Page} title=${product?.name ?? 'Product'} parent=${['Products', '/products']} live=${live}
+			status=${product && html`<${State} of=${productState} value=${product.state} />`}
+			actions=${product && html`<${Actions} product=${product} path=${path} />`}>
+			${(product) => html`
+				<div class="columns">
+					<div><${Stock} sku=${sku} /><${Movements} sku=${sku} /></div>
+					<aside><${Card} title="Details"><${Details} product=${product} /><//></aside>
+				</div>`}
+		<//>`;
+}
+
+function Details({ product }) {
+	return html`
+		<${Facts} of=${[
+			['SKU', product.sku],
+			product.description && ['Description', product.description],
+			['Net price', html`<${Money} value=${product.unitPrice} />`],
+			['Tax rate', formatTaxRate(product.taxRateBasisPoints)],
+			['Package', contentOf(product)],
+			['Weight', html`<${Maybe}>${product.weightGrams && `${formatQuantity(product.weightGrams)} g`}<//>`],
+			['Low below', html`<${Maybe}>${product.reorderLevel && html`<${Quantity} value=${product.reorderLevel} />`}<//>`],
+			['Created', html`<${Time} value=${product.createTime} />`],
+			['Last changed', html`<${Time} value=${product.updateTime} />`],
+		]} />`;
+}
+
+function Actions({ product, path }) {
+	const [asked, ask] = useState(false);
+	return html`
+		<${Link} class="button" to="/products/${product.sku}/edit">Edit<//>
+		${product.state === 'PRODUCT_STATE_ACTIVE' && html`<button type="button" onClick=${() => ask(true)}>Archive</button>`}
+		${asked && html`<${ArchiveDialog} product=${product} path=${path} close=${() => ask(false)} />`}`;
+}
+
+function ArchiveDialog({ product, path, close }) {
+	const [seen] = useState(product.etag);
+	const form = { send: (body, key) => send('POST', `${path}:archive`, { key, etag: seen, body }) };
+	return html`
+		<${FormDialog} title="Archive ${product.name}" action="Archive" said="Product archived." danger=${true} form=${form} close=${close}>
+			<p>It can no longer be ordered. What is reserved stays reserved, and what is in stock stays there.</p>
+		<//>`;
+}
+
+function Stock({ sku }) {
+	const live = useLive((signal) => get('/v1/stock', { sku }, signal), [sku]);
+	const reservations = html`<${Link} to="/reservations" query=${{ sku }}>Reservations<//>`;
+	return html`
+		<${Card} title="Stock" plain=${true} actions=${html`${reservations}<${StockActions} sku=${sku} />`}>
+			<${Live} of=${live} show=${({ levels = [] }) => html`
+				<${Table} caption="Stock" columns=${LEVEL_COLUMNS} rows=${levels} keyOf=${(one) => one.locationId} empty="Nothing has been received yet." />`} />
+		<//>`;
+}
+
+const MOVEMENT_COLUMNS = [
+	{ label: 'When', cell: (one) => html`<${Time} value=${one.time} />` },
+	{ label: 'Kind', cell: (one) => html`<${State} of=${movementKind} value=${one.kind} />` },
+	{ label: 'Why', cell: (one) => html`<${Maybe}>${why(one)}<//>` },
+	{ label: 'By', cell: (one) => one.actor, minor: true },
+	{ label: 'Location', cell: (one) => one.locationId, minor: true },
+	{ label: 'Packages', cell: (one) => html`<span class="number">${signed(one.quantity)}</span>`, end: true },
+	{ label: 'On hand', cell: (one) => html`<${Quantity} value=${one.onHand} />`, end: true },
+];
+
+function Movements({ sku }) {
+	const live = useLive((signal) => get(`/v1/stock/${segment(sku)}/movements`, { pageSize: MOVEMENTS_SHOWN }, signal), [sku]);
+	return html`
+		<${Card} title="Movements" plain=${true}>
+			<${Live} of=${live} show=${({ movements = [] }) => html`
+				<${Table} caption="Movements, newest first" columns=${MOVEMENT_COLUMNS} rows=${movements} keyOf=${(one) => one.movementId}
+					empty="Nothing has moved yet." />`} />
+		<//>`;
+}
+
+/** A shipment's movement refers to the shipment; others to what the user wrote. */
+function why({ kind, reason, reference }) {
+	if (kind !== 'STOCK_MOVEMENT_KIND_SHIPMENT') return [reference, reason].filter(Boolean).join(', ');
+	return reference && html`<${Link} to="/shipments/${reference}">Shipment<//>`;
+}
+
+const signed = (quantity) => (BigInt(quantity ?? 0) > 0n ? '+' : '') + formatQuantity(quantity);

@@ -1,0 +1,113 @@
+// One shipment: what is in it, where it goes, and sending it off.
+import { html, useState } from '../../vendor/htm-preact.js';
+import { get, segment, send } from '../api.js';
+import { invoiceState, shipmentState } from '../enums.js';
+import { useLive } from '../live.js';
+import { FormDialog } from '../ui/dialog.js';
+import { TextField } from '../ui/fields.js';
+import { History } from '../ui/history.js';
+import { Card, Facts, Page } from '../ui/page.js';
+import { Table } from '../ui/table.js';
+import { Address, Link, Maybe, Quantity, State, Time } from '../ui/values.js';
+
+const CARRIERS = ['DHL', 'DPD', 'FedEx', 'GLS', 'Kühne + Nagel', 'UPS'];
+
+export function ShipmentPage({ id }) {
+	const path = `/v1/shipments/${segment(id)}`;
+	const live = useLive((signal) => get(path, {}, signal), [path]);
+	const shipment = live.data;
+	return html`
+		<${Page} title=${shipment ? `Shipment of ${shipment.orderNumber}` : 'Shipment'} parent=${['Shipments', '/shipments']} live=${live}
+			status=${shipment && html`<${State} of=${shipmentState} value=${shipment.state} />`}
+			actions=${shipment && html`<${Actions} shipment=${shipment} path=${path} />`}>
+			${(shipment) => html`
+				<div class="columns">
+					<div>
+						<${Lines} of=${shipment.lines ?? []} />
+						<${History} path=${path} />
+					</div>
+					<aside><${Card} title="Details"><${Details} shipment=${shipment} /><//></aside>
+				</div>`}
+		<//>`;
+}
+
+const LINE_COLUMNS = [
+	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>` },
+	{ label: 'Product', cell: (one) => one.name },
+	{ label: 'Packages', cell: (one) => html`<${Quantity} value=${one.quantity} />`, end: true },
+];
+
+function Lines({ of: lines }) {
+	return html`
+		<${Card} title="To pack" plain=${true}>
+			<${Table} caption="To pack" columns=${LINE_COLUMNS} rows=${lines} keyOf=${(one) => one.itemId} empty="Nothing." />
+		<//>`;
+}
+
+function Details({ shipment }) {
+	const { state, carrier, trackingNumber, trackingUrl } = shipment;
+	const left = state === 'SHIPMENT_STATE_DISPATCHED' || state === 'SHIPMENT_STATE_DELIVERED';
+	return html`
+		<${Facts} of=${[
+			['Order', html`<${Link} to="/orders/${shipment.orderId}">${shipment.orderNumber}<//>`],
+			['Customer', html`<${Link} to="/customers/${shipment.customerId}">${shipment.address?.recipient || 'Customer'}<//>`],
+			['Ship to', html`<${Address} value=${shipment.address} />`],
+			shipment.note && ['Note', shipment.note],
+			left && ['Carrier', html`<${Maybe}>${carrier}<//>`],
+			left && ['Tracking', html`<${Tracking} number=${trackingNumber} url=${trackingUrl} />`],
+			left && ['Invoice', html`<${Invoice} shipment=${shipment} />`],
+			['Created', html`<${Time} value=${shipment.createTime} />`],
+			shipment.dispatchTime && ['Left', html`<${Time} value=${shipment.dispatchTime} />`],
+			shipment.deliverTime && ['Delivered', html`<${Time} value=${shipment.deliverTime} />`],
+		]} />`;
+}
+
+function Tracking({ number, url }) {
+	if (!url) return html`<${Maybe}>${number}<//>`;
+	return html`<a href=${url} target="_blank" rel="noopener noreferrer">${number || 'Follow it'}</a>`;
+}
+
+/** Issued by itself soon after the goods have left. */
+function Invoice({ shipment: { orderId, shipmentId } }) {
+	const invoiceOf = ({ invoices = [] }) => invoices.find((invoice) => invoice.shipmentId === shipmentId);
+	const { data } = useLive((signal) => get('/v1/invoices', { orderId }, signal), [orderId], { waiting: (answer) => !invoiceOf(answer) });
+	const invoice = data && invoiceOf(data);
+	if (!invoice) return html`<span class="muted">Being issued…</span>`;
+	return html`<${Link} to="/invoices/${invoice.invoiceId}">${invoice.number}<//> <${State} of=${invoiceState} value=${invoice.state} />`;
+}
+
+function Actions({ shipment, path }) {
+	const [dialog, open] = useState();
+	const close = () => open(undefined);
+	return html`
+		${shipment.state === 'SHIPMENT_STATE_PENDING' && html`
+			<button type="button" class="primary" onClick=${() => open('dispatch')}>Dispatch</button>`}
+		${shipment.state === 'SHIPMENT_STATE_DISPATCHED' && html`
+			<button type="button" class="primary" onClick=${() => open('deliver')}>Mark as delivered</button>`}
+		${dialog === 'dispatch' && html`<${DispatchDialog} shipment=${shipment} path=${path} close=${close} />`}
+		${dialog === 'deliver' && html`<${DeliverDialog} shipment=${shipment} path=${path} close=${close} />`}`;
+}
+
+function DispatchDialog({ shipment, path, close }) {
+	const [seen] = useState(shipment.etag);
+	const form = {
+		initial: { carrier: '', trackingNumber: '', trackingUrl: '' },
+		send: (body, key) => send('POST', `${path}:dispatch`, { key, etag: seen, body }),
+	};
+	return html`
+		<${FormDialog} title="Dispatch" action="Dispatch" said="Shipment dispatched." form=${form} close=${close}>
+			<p>All goods of this shipment leave the warehouse. The invoice is issued by itself.</p>
+			<${TextField} name="carrier" label="Carrier" maxlength="50" suggestions=${CARRIERS} />
+			<${TextField} name="trackingNumber" label="Tracking number" maxlength="60" autocomplete="off" />
+			<${TextField} name="trackingUrl" label="Tracking address" type="url" maxlength="500" hint="Starts with https://" />
+		<//>`;
+}
+
+function DeliverDialog({ shipment, path, close }) {
+	const [seen] = useState(shipment.etag);
+	const form = { initial: { reason: '' }, send: (body, key) => send('POST', `${path}:deliver`, { key, etag: seen, body }) };
+	return html`
+		<${FormDialog} title="Mark as delivered" action="Delivered" said="Shipment delivered." form=${form} close=${close}>
+			<${TextField} name="reason" label="Received by" maxlength="200" />
+		<//>`;
+}
