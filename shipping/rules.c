@@ -1,0 +1,165 @@
+#include "shipping/rules.h"
+
+#include "base/str.h"
+
+const struct reason SHIPMENT_NOT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_NOT_DISPATCHED",
+						"The shipment has not been dispatched yet." };
+const struct reason SHIPMENT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DISPATCHED",
+					    "The shipment has been dispatched already." };
+const struct reason SHIPMENT_DELIVERED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DELIVERED",
+					   "The shipment has been delivered already." };
+const struct reason SHIPMENT_CANCELLED = { CODE_FAILED_PRECONDITION, "SHIPMENT_CANCELLED",
+					   "The shipment has been cancelled." };
+
+#define PENDING SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_PENDING
+#define DISPATCHED SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_DISPATCHED
+#define DELIVERED SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_DELIVERED
+#define CANCELLED SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_CANCELLED
+
+/* The life of a shipment. */
+static const struct transition {
+	Shipping__ShipmentState from, to;
+} TRANSITIONS[] = {
+	{ PENDING, DISPATCHED },
+	{ PENDING, CANCELLED },
+	{ DISPATCHED, DELIVERED },
+};
+
+/* Why what the table does not have is refused. */
+static const struct refusal {
+	Shipping__ShipmentState in;
+	const struct reason *reason;
+} REFUSALS[] = {
+	{ PENDING, &SHIPMENT_NOT_DISPATCHED },
+	{ DISPATCHED, &SHIPMENT_DISPATCHED },
+	{ DELIVERED, &SHIPMENT_DELIVERED },
+	{ CANCELLED, &SHIPMENT_CANCELLED },
+};
+
+#define LENGTH(table_) (sizeof(table_) / sizeof((table_)[0]))
+
+static struct status check_move(Shipping__ShipmentState from, Shipping__ShipmentState to)
+{
+	for (size_t i = 0; i < LENGTH(TRANSITIONS); i++) {
+		if (TRANSITIONS[i].from == from && TRANSITIONS[i].to == to)
+			return STATUS_OK;
+	}
+	for (size_t i = 0; i < LENGTH(REFUSALS); i++) {
+		if (REFUSALS[i].in == from)
+			return status_of(REFUSALS[i].reason);
+	}
+	return status_of(&INTERNAL_ERROR);
+}
+
+/* Ids are the same in upper and in lower case. */
+static bool same_id(const char *a, const char *b)
+{
+	return str_is_nocase(str_of(a), b);
+}
+
+struct status shipment_create(struct arena *arena, const Shipping__CreateShipmentRequest *request,
+			      Shipping__Shipment *ret_shipment)
+{
+	struct status status = STATUS_OK;
+
+	for (size_t i = 1; i < request->n_lines; i++) {
+		for (size_t before = 0; before < i; before++) {
+			if (same_id(request->lines[i]->item_id, request->lines[before]->item_id))
+				status = status_violation(arena, status, arena_printf(arena, "lines[%zu].item_id", i),
+							  "is in another line already");
+		}
+	}
+	TRY(status);
+	shipping__shipment__init(ret_shipment);
+	ret_shipment->shipment_id = request->shipment_id;
+	ret_shipment->order_id = request->order_id;
+	ret_shipment->order_number = request->order_number;
+	ret_shipment->customer_id = request->customer_id;
+	ret_shipment->address = request->address;
+	ret_shipment->lines = request->lines;
+	ret_shipment->n_lines = request->n_lines;
+	ret_shipment->note = request->note;
+	ret_shipment->state = PENDING;
+	return STATUS_OK;
+}
+
+struct status shipment_same(struct arena *arena, const Shipping__Shipment *existing,
+			    const Shipping__CreateShipmentRequest *request)
+{
+	if (existing->state == CANCELLED)
+		return status_of(&SHIPMENT_CANCELLED);
+	if (!same_id(existing->order_id, request->order_id))
+		return status_already_exists(arena, "shipment", existing->shipment_id);
+	return STATUS_OK;
+}
+
+static const Shipping__ShipmentLine *line_of(const Shipping__Shipment *shipment, const char *item_id)
+{
+	for (size_t i = 0; i < shipment->n_lines; i++) {
+		if (same_id(shipment->lines[i]->item_id, item_id))
+			return shipment->lines[i];
+	}
+	return NULL;
+}
+
+static bool named_before(const Shipping__DispatchShipmentRequest *request, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (same_id(request->lines[i]->item_id, request->lines[at]->item_id))
+			return true;
+	}
+	return false;
+}
+
+/* Does the request ask for what is in the shipment, each item once? And for all of it? */
+static struct status check_lines(struct arena *arena, const Shipping__Shipment *shipment,
+				 const Shipping__DispatchShipmentRequest *request, bool *ret_whole)
+{
+	struct status status = STATUS_OK;
+	bool whole = request->n_lines == 0 || request->n_lines == shipment->n_lines;
+
+	for (size_t i = 0; i < request->n_lines; i++) {
+		const Shipping__ShipmentLine *line = line_of(shipment, request->lines[i]->item_id);
+		const char *item_field = arena_printf(arena, "lines[%zu].item_id", i);
+
+		if (line == NULL)
+			status = status_violation(arena, status, item_field, "is not in the shipment");
+		else if (named_before(request, i))
+			status = status_violation(arena, status, item_field, "is in another line already");
+		else if (request->lines[i]->quantity > line->quantity)
+			status = status_violation(arena, status, arena_printf(arena, "lines[%zu].quantity", i),
+						  "is more than the shipment holds");
+		else
+			whole = whole && request->lines[i]->quantity == line->quantity;
+	}
+	TRY(status);
+	*ret_whole = whole;
+	return STATUS_OK;
+}
+
+struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipment,
+				const Shipping__DispatchShipmentRequest *request, Google__Protobuf__Timestamp *time)
+{
+	bool whole;
+
+	TRY(check_move(shipment->state, DISPATCHED));
+	TRY(check_lines(arena, shipment, request, &whole));
+	if (!whole)
+		return status_printf(
+		    arena, &NOT_IMPLEMENTED,
+		    "A shipment can be dispatched as a whole only: leave the lines out, or give all of them.");
+	shipment->state = DISPATCHED;
+	shipment->carrier = request->carrier;
+	shipment->tracking_number = request->tracking_number;
+	shipment->tracking_url = request->tracking_url;
+	shipment->dispatch_time = time;
+	return STATUS_OK;
+}
+
+struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__Timestamp *time)
+{
+	TRY(check_move(shipment->state, DELIVERED));
+	shipment->state = DELIVERED;
+	shipment->deliver_time = time;
+	return STATUS_OK;
+}

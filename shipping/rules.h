@@ -1,0 +1,50 @@
+/*
+ * rules: what is allowed with shipments. Pure: no I/O, no clock, no SQL, no log.
+ *
+ * Invariants
+ * - A function that refuses changes nothing.
+ * - The state changes only along one table, PENDING -> DISPATCHED -> DELIVERED and PENDING -> CANCELLED; why
+ *   anything else is refused depends on the state alone.
+ *
+ * Usage
+ *     TRY(shipment_dispatch(arena, shipment, request, time));
+ *     TRY(shipment_deliver(shipment, time));
+ */
+#ifndef QUAYSIDE_SHIPPING_RULES_H
+#define QUAYSIDE_SHIPPING_RULES_H
+
+#include "base/status.h"
+#include "quayside/shipping/v1/shipping.pb-c.h"
+
+extern const struct reason SHIPMENT_NOT_DISPATCHED; /* it is still PENDING */
+extern const struct reason SHIPMENT_DISPATCHED;
+extern const struct reason SHIPMENT_DELIVERED;
+extern const struct reason SHIPMENT_CANCELLED;
+
+/*
+ * The shipment that a request asks for: PENDING, sharing the request's memory; times and version are left to the
+ * caller. Fails with INVALID_REQUEST when an item is in two lines.
+ */
+struct status shipment_create(struct arena *arena, const Shipping__CreateShipmentRequest *request,
+			      Shipping__Shipment *ret_shipment) MUST_USE;
+
+/*
+ * Is what exists under the id what the request asks for? Fails with SHIPMENT_CANCELLED (also for a tombstone), or
+ * with ALREADY_EXISTS for one of another order.
+ */
+struct status shipment_same(struct arena *arena, const Shipping__Shipment *existing,
+			    const Shipping__CreateShipmentRequest *request) MUST_USE;
+
+/*
+ * All of it leaves at this time. The request's lines, if any, must be the shipment's: fails with INVALID_REQUEST
+ * when they ask for what is not in it, with NOT_IMPLEMENTED when they leave something behind. The shipment then shares
+ * the request's and the time's memory.
+ */
+struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipment,
+				const Shipping__DispatchShipmentRequest *request,
+				Google__Protobuf__Timestamp *time) MUST_USE;
+
+/* It has arrived at this time. */
+struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__Timestamp *time) MUST_USE;
+
+#endif
