@@ -1,7 +1,7 @@
 # The words of module.mk. Each is used as $(call word,name) and looks into the folder `name`:
 #
 #   library   *.c become lib<name>.a, together with migrations/*.sql as `<name>_migrations` (runtime/migrate.h) if there are any.
-#             Every *_test.c becomes a unit test that links the library: $(O)/test/<name>_<file>.
+#             Every *_test.c becomes a unit test that links the library, and test/harness's: $(O)/test/<name>_<file>.
 #             Every *_check.c becomes a program that the build runs and that fails the build when it fails.
 #   program   a library as above of all but main.c, and a program <name> from main.c.
 #   service   a program with the libraries that every service needs.
@@ -20,7 +20,7 @@ CHECKS :=
 BENCHES :=
 
 SERVICE_NEEDS := runtime protos base
-SERVICE_LIBS := -lgrpc -lgpr -lprotobuf-c -lpq -levent_core -levent_pthreads -lpthread
+SERVICE_LIBS := -lgrpc -lgpr -lprotobuf-c -lpq -levent_core -levent_pthreads -lcrypto -lpthread
 
 object_of = $(patsubst %.c,$(O)/obj/%.o,$(1))
 library_of = $(patsubst %,$(O)/lib/lib%.a,$(1))
@@ -61,6 +61,7 @@ define test_rules
 TESTS += $(3)
 $(call object_of,$(2)): | $(SETUP_TEST)
 $(call executable_rules,$(1),$(2),$(3),-lcmocka)
+$(3): $(call library_of,test/harness)
 endef
 
 define check_rules

@@ -1,4 +1,7 @@
 # test: what `make check` does. Tests themselves are found by test/harness/run-tests.
+# test/harness holds what unit tests share, too: a private PostgreSQL.
+$(call library,test/harness)
+
 .PHONY: check-house check-layers check-format check-shell check-lint check-breaking check-tidy baseline
 CHECKS += check-layers check-house check-format check-shell check-lint check-breaking check-tidy
 

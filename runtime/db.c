@@ -1,0 +1,325 @@
+/* See db.h: the queues, and a call's wait for its unit. How groups travel is told in db_internal.h. */
+#include "runtime/db_internal.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+
+#define TRIES_MAX 5 /* of a unit that meets conflicts */
+#define PAUSE (5 * CLOCK_MILLISECOND)
+
+static struct link *queue_of(struct db *db, const struct db_unit *unit)
+{
+	return &db->queues[unit->class];
+}
+
+static void leave_queue(struct db *db, struct db_unit *unit)
+{
+	list_remove(&unit->link);
+	db->queued--;
+}
+
+void db_unit_drop_results(struct db_unit *unit)
+{
+	for (struct db_step *step = unit->route; step != NULL; step = step->next) {
+		PQclear(step->rows.result);
+		step->rows.result = NULL;
+	}
+}
+
+void db_unit_finish(struct db_unit *unit, struct status outcome)
+{
+	unit->state = DB_STATE_DONE;
+	unit->outcome = outcome;
+	coroutine_wake(unit->waiter);
+}
+
+static void request_dispatch(struct db *db)
+{
+	event_active(db->dispatch, 0, 0);
+}
+
+static void enqueue(struct db *db, struct db_unit *unit)
+{
+	unit->state = DB_STATE_QUEUED;
+	list_append(queue_of(db, unit), &unit->link);
+	db->queued++;
+	request_dispatch(db);
+}
+
+void db_unit_requeue(struct db *db, struct db_unit *unit)
+{
+	db_unit_drop_results(unit);
+	unit->state = DB_STATE_QUEUED;
+	list_append(list_first(queue_of(db, unit)), &unit->link);
+	db->queued++;
+}
+
+/* Off the queue into the connection's slots. What came too late is not opened. */
+static void take_group(struct db *db, struct db_connection *connection)
+{
+	struct link *queue = &db->queues[connection->class];
+
+	while (connection->n_units < db->options.group_limit && !list_empty(queue)) {
+		struct db_unit *unit = LIST_ENTRY(list_first(queue), struct db_unit, link);
+
+		if (unit->alone && connection->n_units > 0)
+			return;
+		leave_queue(db, unit);
+
+		const struct status late = call_check(unit->call);
+
+		if (late.reason != NULL) {
+			db_unit_finish(unit, late);
+			continue;
+		}
+		connection->units[connection->n_units++] = unit;
+		if (unit->alone)
+			return;
+	}
+}
+
+/* Runs at the end of the loop's turn, so that units which its coroutines asked for together travel together. */
+static void dispatch(evutil_socket_t fd, short events, void *argument)
+{
+	struct db *db = argument;
+
+	(void)fd;
+	(void)events;
+	for (int i = 0; i < db->n_connections; i++) {
+		struct db_connection *connection = &db->connections[i];
+
+		if (connection->link != DB_LINK_IDLE || list_empty(&db->queues[connection->class]) || !db_connection_check(connection))
+			continue;
+		take_group(db, connection);
+		if (connection->n_units > 0)
+			db_group_send(connection);
+	}
+}
+
+static bool usable(const struct db *db, enum db_class class)
+{
+	for (int i = 0; i < db->n_connections; i++) {
+		const struct db_connection *connection = &db->connections[i];
+
+		if (connection->class == class && (connection->link == DB_LINK_IDLE || connection->link == DB_LINK_BUSY))
+			return true;
+	}
+	return false;
+}
+
+bool db_ready(const struct db *db)
+{
+	return usable(db, DB_CLASS_READ) && usable(db, DB_CLASS_WRITE);
+}
+
+void db_connection_changed(struct db *db)
+{
+	const bool ready = db_ready(db);
+
+	request_dispatch(db);
+	if (ready == db->was_ready)
+		return;
+	db->was_ready = ready;
+	if (db->changed != NULL)
+		db->changed(db->changed_context, ready);
+}
+
+void db_watch(struct db *db, void (*changed)(void *context, bool ready), void *context)
+{
+	db->changed = changed;
+	db->changed_context = context;
+}
+
+void db_on_commit(struct db *db, void (*committed)(void *context), void *context)
+{
+	db->committed = committed;
+	db->committed_context = context;
+}
+
+/* Lives from the start to the end of the process. */
+struct db *db_new(struct loop *loop, const struct db_options *options)
+{
+	struct db *db = calloc(1, sizeof(*db));
+	const int n = options->read_connections + options->write_connections;
+
+	if (db == NULL || (db->connections = calloc((size_t)n, sizeof(*db->connections))) == NULL ||
+	    (db->conninfo = strdup(options->conninfo)) == NULL || (db->dispatch = event_new(loop_base(loop), -1, 0, dispatch, db)) == NULL)
+		abort();
+	db->loop = loop;
+	db->options = *options;
+	db->n_connections = n;
+	list_init(&db->queues[DB_CLASS_READ]);
+	list_init(&db->queues[DB_CLASS_WRITE]);
+	for (int i = 0; i < n; i++)
+		db_connection_init(&db->connections[i], db, i < options->read_connections ? DB_CLASS_READ : DB_CLASS_WRITE);
+	return db;
+}
+
+static void fail_queue(struct db *db, struct link *queue)
+{
+	LIST_EACH(queue, at) {
+		struct db_unit *unit = LIST_ENTRY(at, struct db_unit, link);
+
+		leave_queue(db, unit);
+		db_unit_finish(unit, status_of(&SHUTTING_DOWN));
+	}
+}
+
+void db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	for (int i = 0; i < db->n_connections; i++) {
+		db_group_abandon(&db->connections[i], false);
+		db_connection_done(&db->connections[i]);
+	}
+	fail_queue(db, &db->queues[DB_CLASS_READ]);
+	fail_queue(db, &db->queues[DB_CLASS_WRITE]);
+	event_free(db->dispatch);
+	free(db->connections);
+	free(db->conninfo);
+	free(db);
+}
+
+void db_ride_along(struct call *call, struct db_unit *unit, struct status (*done)(struct call *call, const struct db_rows *rows))
+{
+	call->rider = unit;
+	call->rider_done = done;
+}
+
+/* A bind that failed, or a parameter without a value. */
+static struct status check_values(const struct db_unit *unit)
+{
+	TRY(unit->mistake);
+	for (const struct db_step *step = unit->first; step != NULL; step = step->next) {
+		for (int i = 0; i < step->prepared->n_parameters; i++) {
+			if (!step->bound[i])
+				return status_private(unit->call->arena, &INTERNAL_ERROR, "statement %s lacks a value for %s", step->statement->name,
+						      step->prepared->parameters[i]);
+		}
+	}
+	return STATUS_OK;
+}
+
+static void wake_waiter(void *owner)
+{
+	struct db_unit *unit = owner;
+
+	coroutine_wake(unit->waiter);
+}
+
+/* Why a queued unit that stops waiting does so. Without a connection it is not the call that took too long. */
+static struct status left_queue(const struct db *db, const struct db_unit *unit, struct status why)
+{
+	if (status_is(why, &DEADLINE_PASSED) && !usable(db, unit->class))
+		return status_of(&DATABASE_UNAVAILABLE);
+	return why;
+}
+
+/* The answer will come too late, if at all: the connection forgets the unit, and its results are dropped there. */
+static void stop_waiting(struct db_unit *unit)
+{
+	*unit->slot = NULL;
+	unit->slot = NULL;
+	db_unit_drop_results(unit);
+	unit->outcome = status_of(unit->class == DB_CLASS_WRITE ? &OUTCOME_UNKNOWN : &DEADLINE_PASSED);
+	unit->state = DB_STATE_DONE;
+}
+
+static void wait_for_outcome(struct db *db, struct db_unit *unit)
+{
+	while (unit->state != DB_STATE_DONE) {
+		coroutine_wait();
+		if (unit->state == DB_STATE_QUEUED) {
+			const struct status why = call_check(unit->call);
+
+			if (why.reason != NULL) {
+				leave_queue(db, unit);
+				unit->outcome = left_queue(db, unit, why);
+				unit->state = DB_STATE_DONE;
+			}
+		} else if (unit->state == DB_STATE_SENT && call_remaining(unit->call) == 0) {
+			stop_waiting(unit);
+		}
+	}
+}
+
+/* One journey. */
+static struct status travel(struct call *call, struct db_unit *unit)
+{
+	struct db *db = call->db;
+
+	unit->alone = unit->again = false;
+	unit->resends = 0;
+	TRY(call_check(call));
+	if (db->queued >= db->options.queue_limit)
+		return status_of(&OVERLOADED);
+
+	struct loop_timer *alarm = loop_timer_new(call->loop, wake_waiter, unit);
+
+	if (call->deadline != CLOCK_NEVER)
+		loop_timer_set(alarm, call_remaining(call));
+	unit->waiter = coroutine_current();
+	enqueue(db, unit);
+	wait_for_outcome(db, unit);
+	loop_timer_free(alarm);
+	return unit->outcome;
+}
+
+/* Random, so that those who met do not meet again; longer each time. */
+static void pause_before(const struct call *call, int try)
+{
+	uint16_t random;
+
+	random_bytes(&random, sizeof(random));
+	coroutine_sleep(call->loop, PAUSE * try * random / UINT16_MAX);
+}
+
+static struct status travel_until_done(struct call *call, struct db_unit *unit)
+{
+	for (int try = 1;; try++) {
+		const struct status outcome = travel(call, unit);
+
+		if (!unit->again || try == TRIES_MAX)
+			return outcome;
+		pause_before(call, try);
+	}
+}
+
+/* The rider's steps go first, in the same transaction. */
+static struct status run_with_rider(struct call *call, struct db_unit *unit)
+{
+	struct db_unit *rider = call->rider;
+	const enum db_class class = unit->class;
+
+	TRY(check_values(rider));
+	call->rider = NULL;
+	rider->last->next = unit->first;
+	unit->route = rider->first;
+	if (rider->class == DB_CLASS_WRITE)
+		unit->class = DB_CLASS_WRITE;
+
+	const struct status outcome = travel_until_done(call, unit);
+
+	rider->last->next = NULL;
+	unit->class = class;
+	if (outcome.reason != NULL) {
+		/* It has learned nothing yet, so it rides with the next one. */
+		call->rider = rider;
+		return outcome;
+	}
+	return call->rider_done(call, &rider->first->rows);
+}
+
+struct status db_run(struct call *call, struct db_unit *unit)
+{
+	TRY(check_values(unit));
+	if (call->rider != NULL && call->rider != unit)
+		return run_with_rider(call, unit);
+	unit->route = unit->first;
+	return travel_until_done(call, unit);
+}
