@@ -2,7 +2,6 @@
 
 /** "1,234.56 €" for { currencyCode: 'EUR', minorUnits: '123456' }. */
 export function formatMoney(money, locale) {
-	if (!money?.currencyCode) return '';
 	const format = currencyFormat(money.currencyCode, locale);
 	const units = BigInt(money.minorUnits ?? 0);
 	const { whole, fraction } = splitUnits(units, decimalsOf(money.currencyCode));
@@ -23,16 +22,15 @@ export function decimalsOf(currencyCode) {
 	return currencyFormat(currencyCode).resolvedOptions().maximumFractionDigits;
 }
 
+const GROUPED = /^-?\d{1,3}(?:(?:,\d{3})+\.|(?:\.\d{3})+,)/;
+
 /**
  * Reads a number with at most `decimals` decimals into whole units of its last decimal: "12.5" with two is 1250n. Point and comma both serve as
- * decimal sign; as thousands signs only where it is clear. Undefined if the text is no such number.
+ * decimal sign, and as thousands signs where there are both. Undefined if the text is no such number.
  */
 export function parseDecimal(text, decimals) {
-	const compact = text.trim().replace(/[\s'’]/g, '');
-	const signs = compact.replace(/[^.,]/g, '');
-	const decimalSign = signs.at(-1) ?? '.';
-	const grouped = new Set(signs).size === 2 && signs.indexOf(decimalSign) === signs.length - 1;
-	const plain = grouped ? compact.split(decimalSign === '.' ? ',' : '.').join('') : compact;
+	const compact = text.replace(/[\s'’]/g, '');
+	const plain = GROUPED.test(compact) ? compact.replace(/[.,](?=.*[.,])/g, '') : compact;
 	const match = /^(-?)(\d+)(?:[.,](\d+))?$/.exec(plain);
 	if (!match || (match[3]?.length ?? 0) > decimals) return undefined;
 	const units = BigInt(match[2] + (match[3] ?? '').padEnd(decimals, '0'));

@@ -20,7 +20,7 @@ function Field({ name, label, hint, required, size = '', control }) {
 export function TextField({ name, label, hint, required, size, suggestions = [], ...rest }) {
 	const list = suggestions.length ? `${name}-suggestions` : undefined;
 	return html`<${Field} ...${{ name, label, hint, required, size }} control=${({ attributes, value, set }) => html`
-		<input type="text" ...${rest} ...${attributes} list=${list} value=${value} onInput=${(event) => set(event.target.value)} />
+		<input type="text" ...${rest} ...${attributes} list=${list} value=${value ?? ''} onInput=${(event) => set(event.target.value)} />
 		${list && html`<datalist id=${list}>${suggestions.map((suggestion) => html`<option value=${suggestion} />`)}</datalist>`}`} />`;
 }
 
@@ -29,7 +29,7 @@ export const NumberField = (props) => html`<${TextField} inputmode="decimal" aut
 
 export function TextArea({ name, label, hint, required, ...rest }) {
 	return html`<${Field} ...${{ name, label, hint, required }} control=${({ attributes, value, set }) => html`
-		<textarea rows="3" ...${rest} ...${attributes} value=${value} onInput=${(event) => set(event.target.value)} />`} />`;
+		<textarea rows="3" ...${rest} ...${attributes} value=${value ?? ''} onInput=${(event) => set(event.target.value)} />`} />`;
 }
 
 /** `options`: { value, label }. */

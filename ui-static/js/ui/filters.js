@@ -28,13 +28,13 @@ export function Search({ label, value = '' }) {
 		</label>`;
 }
 
-/** One of the values of an enumeration, or all. */
-export function Choice({ label, name, value = '', options }) {
+/** One of the values of an enumeration, or all; `all` is how the address says so. */
+export function Choice({ label, name, all = '', value = all, options }) {
 	return html`
 		<label class="filter">
 			<span>${label}</span>
 			<select value=${value} onChange=${(event) => refine({ [name]: event.target.value })}>
-				<option value="">All</option>
+				<option value=${all}>All</option>
 				${options.map((option) => html`<option value=${option.value}>${option.label}</option>`)}
 			</select>
 		</label>`;

@@ -5,7 +5,7 @@ import { Empty } from './page.js';
 import { Money } from './values.js';
 
 /**
- * `columns`: { label, cell(row), end (numbers: aligned at the end), minor (left out on narrow screens) }; the first one names the row.
+ * `columns`: { label, cell(row), end (numbers: aligned at the end), fixed (never broken), minor (left out on narrow screens) }; the first one names the row.
  * `stale`: other rows are on their way. `empty`: what to say without rows. `keyOf(row)` tells rows apart.
  */
 export function Table({ caption, columns, rows, keyOf, stale, empty }) {
@@ -28,7 +28,7 @@ function Row({ columns: [first, ...others], row }) {
 		</tr>`;
 }
 
-const look = ({ end, minor }) => [end && 'end', minor && 'minor'].filter(Boolean).join(' ');
+const look = ({ end, fixed, minor }) => [end && 'end', fixed && 'fixed', minor && 'minor'].filter(Boolean).join(' ');
 
 /** What the rows above come to: a list of [label, money], of which the last one is the sum. */
 export function Totals({ of: rows }) {

@@ -10,7 +10,7 @@ export const State = ({ of, value }) => html`<span class="badge badge-${of.tone(
 
 export const Badge = ({ tone, children }) => html`<span class="badge badge-${tone}">${children}</span>`;
 
-export const Money = ({ value }) => html`<span class="number">${formatMoney(value)}</span>`;
+export const Money = ({ value }) => (value?.currencyCode ? html`<span class="number">${formatMoney(value)}</span>` : html`<${Maybe} />`);
 
 export const Quantity = ({ value }) => html`<span class="number">${formatQuantity(value)}</span>`;
 
@@ -23,7 +23,7 @@ export const CalendarDate = ({ value }) => value && html`<time datetime=${value}
 /** A value that may be missing. */
 export const Maybe = ({ children }) => {
 	const empty = [children].flat().every((child) => child === undefined || child === null || child === '');
-	return empty ? html`<span class="none" aria-label="none">–</span>` : children;
+	return empty ? html`<span class="none">–</span>` : children;
 };
 
 export function Address({ value }) {

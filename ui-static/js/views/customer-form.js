@@ -1,5 +1,5 @@
 // Entering a customer, and changing one.
-import { html } from '../../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { get, segment, send } from '../api.js';
 import { countryName, customerName } from '../format.js';
 import { useOnce } from '../live.js';
@@ -51,6 +51,13 @@ export function CustomerEditPage({ id }) {
 function CustomerForm({ options, action, cancel, reload }) {
 	const form = useForm({ ...options, wrapper: 'customer', prepare });
 	const { addresses } = form.values;
+	const [added, setAdded] = useState();
+
+	function add() {
+		setAdded(addresses.length);
+		form.set('addresses', [...addresses, firstOrNext(addresses, form.values)]);
+	}
+
 	return html`
 		<${Form} form=${form} action=${action} cancel=${cancel} reload=${reload}>
 			<fieldset>
@@ -62,10 +69,10 @@ function CustomerForm({ options, action, cancel, reload }) {
 				<${TextField} name="phone" label="Phone" type="tel" maxlength="30" size="half" />
 			</fieldset>
 			${addresses.map((address, index) => html`
-				<${AddressFields} key=${index} index=${index} country=${address.address.countryCode}
+				<${AddressFields} key=${index} index=${index} focused=${index === added} country=${address.address.countryCode}
 					remove=${() => form.set('addresses', addresses.filter((_, other) => other !== index))} />`)}
 			${addresses.length < MAX_ADDRESSES && html`
-				<p><button type="button" onClick=${() => form.set('addresses', [...addresses, firstOrNext(addresses, form.values)])}>Add an address</button></p>`}
+				<p><button type="button" onClick=${add}>Add an address</button></p>`}
 		<//>`;
 }
 
@@ -76,12 +83,16 @@ function firstOrNext(addresses, { firstName, lastName, company }) {
 	return { ...NEW_ADDRESS, address: { ...NEW_ADDRESS.address, recipient }, defaultShipping: true, defaultBilling: true };
 }
 
-function AddressFields({ index, country = '', remove }) {
+function AddressFields({ index, focused, country = '', remove }) {
+	const box = useRef();
+	useEffect(() => {
+		if (focused) box.current.querySelector('input').focus();
+	}, []);
 	const at = `addresses[${index}]`;
 	const code = country.toUpperCase();
 	const name = countryName(code);
 	return html`
-		<fieldset>
+		<fieldset ref=${box}>
 			<legend>Address ${index + 1}</legend>
 			<${TextField} name="${at}.label" label="Called" maxlength="50" size="half" hint="For example Warehouse North" />
 			<${TextField} name="${at}.address.recipient" label="Recipient" required=${true} maxlength="100" size="half" />

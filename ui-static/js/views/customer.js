@@ -97,7 +97,7 @@ function Addresses({ of: addresses }) {
 }
 
 const ORDER_COLUMNS = [
-	{ label: 'Order', cell: (order) => html`<${Link} to="/orders/${order.orderId}">${order.number}<//>` },
+	{ label: 'Order', cell: (order) => html`<${Link} to="/orders/${order.orderId}">${order.number}<//>`, fixed: true },
 	{ label: 'State', cell: (order) => html`<${State} of=${orderState} value=${order.state} />` },
 	{ label: 'Opened', cell: (order) => html`<${Time} value=${order.createTime} />` },
 	{ label: 'Total', cell: (order) => html`<${Money} value=${order.gross} />`, end: true },

@@ -9,7 +9,7 @@ export const InvoiceStatus = ({ of: { state, overdue } }) => html`
 	<${State} of=${invoiceState} value=${state} />${overdue && html` <${Badge} tone="bad">Overdue<//>`}`;
 
 const COLUMNS = [
-	{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>` },
+	{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>`, fixed: true },
 	{ label: 'Customer', cell: (one) => html`<${Link} to="/customers/${one.customerId}">${one.customerName}<//>` },
 	{ label: 'Order', cell: (one) => html`<${Link} to="/orders/${one.orderId}">${one.orderNumber}<//>`, minor: true },
 	{ label: 'State', cell: (one) => html`<${InvoiceStatus} of=${one} />` },

@@ -90,7 +90,7 @@ function Progress({ order }) {
 }
 
 const SHIPMENT_COLUMNS = [
-	{ label: 'Shipment', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">Shipment of ${one.lines?.length ?? 0} items<//>` },
+	{ label: 'Shipment', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">Shipment of ${one.lines?.length ?? 0} items<//>`, fixed: true },
 	{ label: 'State', cell: (one) => html`<${State} of=${shipmentState} value=${one.state} />` },
 	{ label: 'Carrier', cell: (one) => html`<${Maybe}>${one.carrier}<//>`, minor: true },
 	{ label: 'Left', cell: (one) => html`<${Maybe}>${one.dispatchTime && html`<${Time} value=${one.dispatchTime} />`}<//>`, end: true },
@@ -107,7 +107,7 @@ function Shipments({ order }) {
 }
 
 const INVOICE_COLUMNS = [
-	{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>` },
+	{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>`, fixed: true },
 	{ label: 'State', cell: (one) => html`<${State} of=${invoiceState} value=${one.state} />` },
 	{ label: 'Total', cell: (one) => html`<${Money} value=${one.gross} />`, end: true, minor: true },
 	{ label: 'Still to pay', cell: (one) => html`<${Money} value=${one.open} />`, end: true },

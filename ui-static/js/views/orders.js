@@ -8,7 +8,7 @@ import { Link, Maybe, Money, State, Time } from '../ui/values.js';
 const DAY_MS = 24 * 3600 * 1000;
 
 const COLUMNS = [
-	{ label: 'Order', cell: (one) => html`<${Link} to="/orders/${one.orderId}">${one.number}<//>` },
+	{ label: 'Order', cell: (one) => html`<${Link} to="/orders/${one.orderId}">${one.number}<//>`, fixed: true },
 	{ label: 'Customer', cell: (one) => html`<${Link} to="/customers/${one.customerId}">${one.customerName}<//>` },
 	{ label: 'Name', cell: (one) => html`<${Maybe}>${one.name}<//>`, minor: true },
 	{ label: 'State', cell: (one) => html`<${State} of=${orderState} value=${one.state} />` },

@@ -8,7 +8,7 @@ import { FormDialog } from '../ui/dialog.js';
 import { Card, Facts, Live, Page } from '../ui/page.js';
 import { Table } from '../ui/table.js';
 import { Link, Maybe, Money, Quantity, State, Time } from '../ui/values.js';
-import { LEVEL_COLUMNS, StockActions } from './stock.js';
+import { LEVEL_COLUMNS, StockButtons, StockDialog } from './stock.js';
 
 const MOVEMENTS_SHOWN = 50;
 
@@ -68,12 +68,16 @@ function ArchiveDialog({ product, path, close }) {
 
 function Stock({ sku }) {
 	const live = useLive((signal) => get('/v1/stock', { sku }, signal), [sku]);
-	const reservations = html`<${Link} to="/reservations" query=${{ sku }}>Reservations<//>`;
+	const [asked, ask] = useState();
+	const actions = html`
+		<${Link} to="/reservations" query=${{ sku }}>Reservations<//>
+		<${StockButtons} sku=${sku} ask=${ask} />`;
 	return html`
-		<${Card} title="Stock" plain=${true} actions=${html`${reservations}<${StockActions} sku=${sku} />`}>
+		<${Card} title="Stock" plain=${true} actions=${actions}>
 			<${Live} of=${live} show=${({ levels = [] }) => html`
 				<${Table} caption="Stock" columns=${LEVEL_COLUMNS} rows=${levels} keyOf=${(one) => one.locationId} empty="Nothing has been received yet." />`} />
-		<//>`;
+		<//>
+		${asked && html`<${StockDialog} asked=${asked} close=${() => ask(undefined)} />`}`;
 }
 
 const MOVEMENT_COLUMNS = [

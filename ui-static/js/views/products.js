@@ -8,7 +8,7 @@ import { Link, Money, State } from '../ui/values.js';
 import { contentOf } from './product.js';
 
 const COLUMNS = [
-	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>` },
+	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>`, fixed: true },
 	{ label: 'Name', cell: (one) => one.name },
 	{ label: 'Package', cell: contentOf, minor: true },
 	{ label: 'State', cell: (one) => html`<${State} of=${productState} value=${one.state} />` },

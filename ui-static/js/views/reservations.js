@@ -6,7 +6,7 @@ import { ListPage } from '../ui/list.js';
 import { Link, Maybe, Quantity, State, Time } from '../ui/values.js';
 
 const COLUMNS = [
-	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>` },
+	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>`, fixed: true },
 	{ label: 'For', cell: (one) => html`<${Link} to="/orders/${one.orderId}">Order<//>` },
 	{ label: 'State', cell: (one) => html`<${State} of=${reservationState} value=${one.state} />` },
 	{ label: 'Since', cell: (one) => html`<${Time} value=${one.createTime} />`, minor: true },

@@ -32,7 +32,7 @@ export function ShipmentPage({ id }) {
 }
 
 const LINE_COLUMNS = [
-	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>` },
+	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>`, fixed: true },
 	{ label: 'Product', cell: (one) => one.name },
 	{ label: 'Packages', cell: (one) => html`<${Quantity} value=${one.quantity} />`, end: true },
 ];

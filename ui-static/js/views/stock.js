@@ -15,36 +15,38 @@ export const LEVEL_COLUMNS = [
 	{ label: 'Available', cell: (one) => html`${one.low && html`<${Badge} tone="bad">Low<//> `}<${Quantity} value=${one.available} />`, end: true },
 ];
 
-const COLUMNS = [
-	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>` },
+const columnsWith = (ask) => [
+	{ label: 'SKU', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.sku}<//>`, fixed: true },
 	{ label: 'Product', cell: (one) => one.name },
 	...LEVEL_COLUMNS.map((column) => ({ ...column, minor: column.label !== 'Available' })),
 	{ label: 'Low below', cell: (one) => html`<${Quantity} value=${one.reorderLevel} />`, end: true, minor: true },
-	{ label: html`<span class="unseen">Actions</span>`, cell: (one) => html`<${StockActions} sku=${one.sku} locationId=${one.locationId} />`, end: true },
+	{
+		label: html`<span class="unseen">Actions</span>`,
+		cell: (one) => html`<span class="actions"><${StockButtons} sku=${one.sku} locationId=${one.locationId} ask=${ask} /></span>`,
+		end: true,
+	},
 ];
 
 export function StockPage({ path, query }) {
+	const [asked, ask] = useState();
 	const filter = { query: query.query, lowStockOnly: query.low === 'yes' };
 	return html`
-		<${ListPage} title="Stock" path=${path} query=${query} columns=${COLUMNS} keyOf=${(one) => `${one.sku} ${one.locationId}`}
+		<${ListPage} title="Stock" path=${path} query=${query} columns=${columnsWith(ask)} keyOf=${(one) => `${one.sku} ${one.locationId}`}
 			source="/v1/stock" rows="levels" filter=${filter} empty="No products yet.">
 			<${Search} label="SKU or name" value=${query.query} />
 			<${Switch} label="Low stock only" name="low" value=${query.low} />
-		<//>`;
+		<//>
+		${asked && html`<${StockDialog} asked=${asked} close=${() => ask(undefined)} />`}`;
 }
 
-/** Buttons to book goods of one product, in one stock location or, without `locationId`, in the main one. */
-export function StockActions({ sku, locationId }) {
-	const [dialog, open] = useState();
-	const close = () => open(undefined);
+/** Buttons that ask for a StockDialog, about one stock location or, without `locationId`, the main one. */
+export function StockButtons({ sku, locationId, ask }) {
 	return html`
-		<span class="actions">
-			<button type="button" aria-label="Receive ${sku}" onClick=${() => open('receive')}>Receive</button>
-			<button type="button" aria-label="Adjust ${sku}" onClick=${() => open('adjust')}>Adjust</button>
-		</span>
-		${dialog === 'receive' && html`<${ReceiveDialog} sku=${sku} locationId=${locationId} close=${close} />`}
-		${dialog === 'adjust' && html`<${AdjustDialog} sku=${sku} locationId=${locationId} close=${close} />`}`;
+		<button type="button" aria-label="Receive ${sku}" onClick=${() => ask({ Dialog: ReceiveDialog, sku, locationId })}>Receive</button>
+		<button type="button" aria-label="Adjust ${sku}" onClick=${() => ask({ Dialog: AdjustDialog, sku, locationId })}>Adjust</button>`;
 }
+
+export const StockDialog = ({ asked: { Dialog, ...rest }, close }) => html`<${Dialog} ...${rest} close=${close} />`;
 
 function ReceiveDialog({ sku, locationId, close }) {
 	const form = {

@@ -15,7 +15,7 @@ const WAITING = [
 		title: 'Open orders', to: '/orders', query: { state: 'OPEN' }, empty: 'No order is open.',
 		source: '/v1/orders', filter: { states: 'ORDER_STATE_OPEN' }, rows: 'orders', keyOf: (one) => one.orderId,
 		columns: [
-			{ label: 'Order', cell: (one) => html`<${Link} to="/orders/${one.orderId}">${one.number}<//>` },
+			{ label: 'Order', cell: (one) => html`<${Link} to="/orders/${one.orderId}">${one.number}<//>`, fixed: true },
 			{ label: 'Customer', cell: (one) => one.customerName },
 			{ label: 'Opened', cell: (one) => html`<${Age} value=${one.createTime} />`, minor: true },
 			{ label: 'Total', cell: (one) => html`<${Money} value=${one.gross} />`, end: true },
@@ -25,7 +25,7 @@ const WAITING = [
 		title: 'To be packed', to: '/shipments', query: {}, empty: 'Nothing waits to be packed.',
 		source: '/v1/shipments', filter: { state: 'SHIPMENT_STATE_PENDING' }, rows: 'shipments', keyOf: (one) => one.shipmentId,
 		columns: [
-			{ label: 'Order', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">${one.orderNumber}<//>` },
+			{ label: 'Order', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">${one.orderNumber}<//>`, fixed: true },
 			{ label: 'Ship to', cell: (one) => one.address?.recipient },
 			{ label: 'Waiting since', cell: (one) => html`<${Age} value=${one.createTime} />`, end: true },
 		],
@@ -43,7 +43,7 @@ const WAITING = [
 		title: 'Unpaid invoices', to: '/invoices', query: { state: 'ISSUED' }, empty: 'Everything is paid.',
 		source: '/v1/invoices', filter: { state: 'INVOICE_STATE_ISSUED' }, rows: 'invoices', keyOf: (one) => one.invoiceId,
 		columns: [
-			{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>` },
+			{ label: 'Invoice', cell: (one) => html`<${Link} to="/invoices/${one.invoiceId}">${one.number}<//>`, fixed: true },
 			{ label: 'Customer', cell: (one) => one.customerName, minor: true },
 			{ label: 'Due', cell: (one) => html`<${CalendarDate} value=${one.dueDate} />${one.overdue && html` <${Badge} tone="bad">Overdue<//>`}` },
 			{ label: 'Still to pay', cell: (one) => html`<${Money} value=${one.open} />`, end: true },
