@@ -69,7 +69,7 @@ tsan: ## run all tests under ThreadSanitizer
 	@$(MAKE) MODE=tsan test
 
 valgrind: ## run the unit tests and the main job under valgrind
-	@$(MAKE) MODE=valgrind test
+	@$(MAKE) MODE=valgrind ONLY='$(or $(ONLY),^(?!system|contract|http|browser|storm)|main-job)' test
 
 bench: build $(BENCHES) $(SETUP_BENCH) ## measure, as ratios to well-known peers
 	@MODE=$(MODE) bench/run $(O)
