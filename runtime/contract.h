@@ -137,6 +137,7 @@ struct contract_method {
 /* One file, as the bytes of its FileDescriptorProto. */
 struct contract_file {
 	const char *name;
+	size_t number; /* 0, 1, 2, ... */
 	struct str bytes;
 	const struct contract_file *const *imports; /* ends with NULL */
 };
@@ -159,6 +160,9 @@ const struct contract_field *contract_field(const struct contract_message *messa
 const struct contract_field *contract_field_named(const struct contract_message *message, struct str name);
 const struct contract_enum_value *contract_enum_value(const struct contract_enum *enumeration, int32_t number);
 const struct contract_enum_value *contract_enum_named(const struct contract_enum *enumeration, struct str name);
+
+/* How many files the set has. */
+size_t contract_files(const struct contract *contract);
 
 /* For reflection: the file with this name; the file that defines this symbol (service, method, message, field, enum, value, oneof, extension). */
 const struct contract_file *contract_file(const struct contract *contract, const char *name);

@@ -141,6 +141,7 @@ void contract_load_symbols(struct contract *contract, const Google__Protobuf__Fi
 
 		if (!wire_next(&bytes, &field) || field.number != FIELD_FILE || field.type != WIRE_BYTES)
 			contract_broken("not a list of files", "the descriptor set");
+		file->number = i;
 		file->name = arena_strdup(contract->arena, set->file[i]->name);
 		file->bytes = field.bytes;
 		file->imports = find_imports(contract, set->file[i]);
@@ -148,6 +149,11 @@ void contract_load_symbols(struct contract *contract, const Google__Protobuf__Fi
 		add_file(&(struct symbols){ contract, file }, set->file[i]);
 	}
 	sort_extensions(contract);
+}
+
+size_t contract_files(const struct contract *contract)
+{
+	return contract->files.n_names;
 }
 
 const struct contract_file *contract_file(const struct contract *contract, const char *name)

@@ -10,7 +10,7 @@
  * - One log line per call: method, code, reason, duration, actor, trace, arena peak.
  *
  * Usage
- *     RPC_UNARY(get_customer, Customers__GetCustomerRequest, Customers__Customer)
+ *     RPC_UNARY(get_customer, Customers__GetCustomerRequest, Customers__Customer);
  *
  *     static const struct rpc_method methods[] = { RPC_METHOD("GetCustomer", get_customer), RPC_METHODS_END };
  *     const struct rpc_service customers_service = { &customers__customer_service__descriptor, methods };
@@ -52,6 +52,10 @@ struct rpc_service {
  */
 #define RPC_UNARY(name_, In_, Out_)                                                                         \
 	static struct status name_(struct call *call, const In_ *request, Out_ *reply) MUST_USE;                       \
+	RPC_UNARY_DECLARED(name_, In_, Out_)
+
+/* The same for a handler that a header declares, because it is defined in another file than the table. */
+#define RPC_UNARY_DECLARED(name_, In_, Out_)                                                                           \
 	static struct status name_##_rpc_(struct call *call, const void *request, void *reply)                         \
 	{                                                                                                              \
 		return name_(call, request, reply);                                                                    \

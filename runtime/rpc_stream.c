@@ -1,0 +1,130 @@
+/* Messages of a streaming call: one operation at a time, each waited for. What was given to core is always waited for, also when the call is over. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/coroutine.h"
+#include "runtime/pb.h"
+#include "runtime/rpc_private.h"
+
+static struct rpc_server_call *owner(struct call *call)
+{
+	return RPC_OWNER(call, struct rpc_server_call, call);
+}
+
+static void start_transfer(struct rpc_server_call *sc, const grpc_op *ops, size_t count)
+{
+	rpc_event_release(&sc->transfer);
+	if (grpc_call_start_batch(sc->core, ops, count, &sc->transfer, NULL) != GRPC_CALL_OK)
+		abort(); /* only a mistake of ours is refused */
+}
+
+static void end_transfer(struct rpc_server_call *sc, struct status status)
+{
+	sc->transfer_status = status;
+	sc->transferring = false;
+	coroutine_wake(sc->handler);
+}
+
+/* Core cannot be told to give an operation up without its call. */
+static void give_up(void *argument)
+{
+	struct rpc_server_call *sc = argument;
+
+	grpc_call_cancel_with_status(sc->core, GRPC_STATUS_DEADLINE_EXCEEDED, DEADLINE_PASSED.sentence, NULL);
+}
+
+/* Waits until core has done what the errand asks of it. A client that does not read or write holds us until the deadline, if there is one. */
+static struct status transfer(struct rpc_server_call *sc)
+{
+	const int64_t left = call_remaining(&sc->call);
+	struct loop_timer *limit = left == CLOCK_NEVER ? NULL : loop_timer_new(sc->call.loop, give_up, sc);
+
+	sc->transferring = true;
+	if (limit != NULL)
+		loop_timer_set(limit, left);
+	rpc_core_errand(sc->server->core, &sc->transfer_errand);
+	while (sc->transferring)
+		coroutine_wait();
+	loop_timer_free(limit);
+	TRY(call_check(&sc->call));
+	return sc->transfer_status;
+}
+
+static void on_sent(struct rpc_event *event, bool ok)
+{
+	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, transfer);
+
+	grpc_byte_buffer_destroy(sc->reply);
+	sc->reply = NULL;
+	end_transfer(sc, ok ? STATUS_OK : status_of(&CALL_CANCELLED));
+}
+
+static void start_send(struct rpc_errand *errand)
+{
+	struct rpc_server_call *sc = RPC_OWNER(errand, struct rpc_server_call, transfer_errand);
+	grpc_op ops[2] = { { .op = GRPC_OP_SEND_MESSAGE }, { .op = GRPC_OP_SEND_INITIAL_METADATA } };
+	const size_t count = sc->opened ? 1 : 2;
+
+	ops[0].data.send_message.send_message = sc->reply;
+	sc->opened = true;
+	start_transfer(sc, ops, count);
+}
+
+struct status rpc_send(struct call *call, const ProtobufCMessage *message)
+{
+	struct rpc_server_call *sc = owner(call);
+
+	TRY(call_check(call));
+	sc->reply = rpc_buffer_of_message(message);
+	sc->transfer.run = on_sent;
+	sc->transfer_errand.run = start_send;
+	return transfer(sc);
+}
+
+/* Core does not tell the end of the client's messages from the end of the client. */
+static struct status read_message(struct rpc_server_call *sc)
+{
+	struct arena *arena = sc->call.arena;
+	struct str bytes;
+
+	sc->transfer_message = NULL;
+	if (sc->payload == NULL)
+		return STATUS_OK;
+	bytes = rpc_bytes(arena, sc->payload);
+	if (bytes.data == NULL)
+		return status_of(&MALFORMED_MESSAGE);
+	TRY(pb_check(arena, sc->call.method->input, bytes));
+	return pb_unpack(arena, sc->transfer_type, bytes, &sc->transfer_message);
+}
+
+static void on_received(struct rpc_event *event, bool ok)
+{
+	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, transfer);
+	const struct status status = ok ? read_message(sc) : status_of(&CALL_CANCELLED);
+
+	grpc_byte_buffer_destroy(sc->payload);
+	sc->payload = NULL;
+	end_transfer(sc, status);
+}
+
+static void start_receive(struct rpc_errand *errand)
+{
+	struct rpc_server_call *sc = RPC_OWNER(errand, struct rpc_server_call, transfer_errand);
+	const grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &sc->payload };
+
+	start_transfer(sc, &op, 1);
+}
+
+struct status rpc_receive(struct call *call, const ProtobufCMessageDescriptor *descriptor, void **ret_message)
+{
+	struct rpc_server_call *sc = owner(call);
+
+	TRY(call_check(call));
+	sc->transfer_type = descriptor;
+	sc->transfer.run = on_received;
+	sc->transfer_errand.run = start_receive;
+	TRY(transfer(sc));
+	*ret_message = sc->transfer_message;
+	return STATUS_OK;
+}
