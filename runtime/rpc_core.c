@@ -3,10 +3,12 @@
 
 #include <event2/event.h>
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "runtime/coroutine.h"
 #include "runtime/rpc_private.h"
 
@@ -127,6 +129,20 @@ static void *poll_events(void *argument)
 	return NULL;
 }
 
+/* What core has to say belongs into the log. It calls an error what it gets over. */
+static void log_core(gpr_log_func_args *args)
+{
+	switch (args->severity) {
+	case GPR_LOG_SEVERITY_ERROR:
+		log_warn("grpc", LOG_TEXT("text", args->message));
+		return;
+	case GPR_LOG_SEVERITY_INFO:
+	case GPR_LOG_SEVERITY_DEBUG:
+		log_debug("grpc", LOG_TEXT("text", args->message));
+		return;
+	}
+}
+
 static void run_errands(evutil_socket_t fd, short events, void *argument)
 {
 	struct rpc_core *core = argument;
@@ -162,6 +178,7 @@ struct rpc_core *rpc_core_new(struct loop *loop)
 
 	if (core == NULL)
 		die("no memory");
+	gpr_set_log_function(log_core);
 	grpc_init();
 	core->loop = loop;
 	core->end = &core->first;

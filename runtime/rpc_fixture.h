@@ -43,7 +43,7 @@ static struct {
 	struct rpc_client *client;
 	struct loop_timer *alarm;
 	char folder[64], socket[80], address[96];
-	bool drained;
+	bool drained, worked;
 
 	/* What handlers wait at, until the test opens it. */
 	struct link gate;
@@ -146,6 +146,7 @@ typedef struct status (*client_work)(struct call *call);
 static inline void end_work(void *context, struct status status)
 {
 	(void)context;
+	scene.worked = true;
 	loop_stop(scene.loop);
 	if (status.reason != NULL)
 		fail_msg("%s: %s", status.reason->name, status_message(status));
@@ -160,8 +161,10 @@ static inline struct status run_work(struct call *call, void *context)
 
 static inline void as_client(client_work work)
 {
+	scene.worked = false;
 	call_spawn(scene.loop, NULL, "tester", PATIENCE, run_work, end_work, &work);
-	run_loop();
+	while (!scene.worked)
+		run_loop();
 }
 
 /* From a client's work: lets everything else go on until this is so. */
