@@ -97,6 +97,14 @@ static struct status key_check_again(struct call *call)
 	return key_found(call, db_rows(unit, 0));
 }
 
+struct status write_join(struct call *call)
+{
+	if (call->key == NULL)
+		return STATUS_OK;
+	TRY(key_check_again(call));
+	return call->key_pending ? status_of(&KEY_IN_PROGRESS) : STATUS_OK;
+}
+
 void write_open(struct call *call)
 {
 	db_ride_along(call, find_key(call), key_found);
@@ -105,6 +113,16 @@ void write_open(struct call *call)
 static struct str packed(struct call *call, const ProtobufCMessage *message)
 {
 	return message == NULL ? (struct str){ "", 0 } : pb_pack(call->arena, message);
+}
+
+static void bind_second_event(struct call *call, struct db_unit *unit, const ProtobufCMessage *event)
+{
+	char *event_id = arena_alloc(call->arena, UUID_TEXT);
+
+	uuid_new(event_id);
+	db_bind_text(unit, "w_second_event_id", event_id);
+	db_bind_text(unit, "w_second_event_type", event->descriptor->name);
+	db_bind_bytes(unit, "w_second_event", packed(call, event));
 }
 
 static void bind_record(struct call *call, struct db_unit *unit, const struct write *write)
@@ -128,6 +146,8 @@ static void bind_record(struct call *call, struct db_unit *unit, const struct wr
 	db_bind_text(unit, "w_event_type", write->event != NULL ? write->event->descriptor->name : "");
 	db_bind_bytes(unit, "w_event", packed(call, write->event));
 	db_bind_text(unit, "w_trace_parent", call->trace_parent);
+	if (write->second_event != NULL)
+		bind_second_event(call, unit, write->second_event);
 }
 
 static void bind_key(struct call *call, struct db_unit *unit)
@@ -247,7 +267,7 @@ static struct status keep(struct call *call, enum code code, struct str answer)
 	db_bind_bytes(unit, "answer", answer);
 	db_bind_time(unit, "time", call->time);
 	TRY(db_run(call, unit));
-	return db_count(db_rows(unit, 0)) > 0 ? STATUS_OK : key_check_again(call);
+	return db_count(db_rows(unit, 0)) > 0 ? STATUS_OK : write_join(call);
 }
 
 struct status write_existing(struct call *call, const ProtobufCMessage *reply)

@@ -60,6 +60,7 @@ struct write {
 	const char *reason; /* may be NULL */
 
 	const ProtobufCMessage *event; /* payload for the outbox, or NULL */
+	const ProtobufCMessage *second_event; /* one of another type, for a statement with WRITE_SECOND_EVENT; else NULL */
 	const ProtobufCMessage *reply; /* the answer to keep under the key; NULL with pending */
 	bool pending; /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
 
@@ -107,6 +108,13 @@ struct write_answer {
 	", answered AS (UPDATE idempotency SET code = :w_code, answer = :w_answer FROM accepted"                       \
 	" WHERE subject = :aggregate_id::text AND code IS NULL AND :w_answers::boolean)" WRITE_RECORD_
 
+/* Behind the opening of a statement that has two things to tell of the same version. */
+#define WRITE_SECOND_EVENT                                                                                             \
+	", told_second AS (INSERT INTO outbox"                                                                         \
+	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"             \
+	" SELECT :w_second_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_second_event_type, :w_second_event, :w_trace_parent," \
+	" :time FROM accepted)"
+
 #define WRITE_END " SELECT count(*) AS applied FROM accepted"
 #define WRITE_END_NUMBERS                                                                                              \
 	" SELECT count(*) AS applied, max(numbers[1]) AS n1, max(numbers[2]) AS n2, max(numbers[3]) AS n3, max(numbers[4]) AS n4 FROM accepted"
@@ -123,6 +131,12 @@ struct status write_step(struct call *call, struct db_unit *unit, struct write *
  * The effect was there already, under another key (the same id was given before): keeps the reply under this one, so that a repeat gets the same bytes. Nothing else is written.
  */
 struct status write_existing(struct call *call, const ProtobufCMessage *reply) MUST_USE;
+
+/*
+ * Somebody else has finished what the call's key waits for: fails with KEY_ANSWERED, or with KEY_IN_PROGRESS while there is no answer yet.
+ * OK only for a call without a key, or whose key nobody used.
+ */
+struct status write_join(struct call *call) MUST_USE;
 
 /* True while the call should try once more: counts rounds up to a limit, pauses a little after the first, stops at the call's end. */
 bool write_again(struct call *call, int *round);
