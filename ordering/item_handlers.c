@@ -1,0 +1,156 @@
+/* The RPCs that change an open order's items. The warehouse holds the new quantity first, then the order says it. */
+#include "base/uuid.h"
+#include "ordering/handlers.h"
+#include "ordering/peers.h"
+#include "ordering/record.h"
+#include "ordering/rules.h"
+#include "ordering/store.h"
+
+#define FIELD_QUANTITY "quantity"
+
+/*
+ * Holds an item's new quantity. The key belongs to the version that was read: who lost against another writer and decides again asks something new.
+ * Derived, because a caller's key can be long; in the caller's own space, because it can be anything.
+ */
+static struct status reserve_item(struct call *call, const char *order_id, int64_t version, Ordering__OrderItem *item)
+{
+	static const char *const fields[] = { FIELD_QUANTITY };
+	char key[UUID_TEXT];
+
+	uuid_derive(arena_printf(call->arena, "reserve/%s/%s", call->actor, order_id),
+		    arena_printf(call->arena, "%lld/%s", (long long)version, call->key), key);
+	return peer_refusal(call, peer_reserve(call, key, order_id, &item, 1), fields, 1);
+}
+
+static struct status write_items(struct call *call, Ordering__Order *order, int64_t version, bool *ret_applied)
+{
+	struct write write = record_of(
+	    call, &(const struct change){ .order = order, .version = version, .from = order_state_name(order->state) });
+
+	TRY(store_update(call, order, STORE_ITEMS, &write));
+	*ret_applied = write.applied;
+	return STATUS_OK;
+}
+
+/* A call of AddOrderItem. */
+struct adding {
+	const Ordering__AddOrderItemRequest *request;
+	Ordering__Order *order;      /* the reply */
+	Warehouse__Product *product; /* NULL: not asked for yet */
+	char own_id
+	    [UUID_TEXT]; /* of the item that this call makes, if it makes one: the same in every try and every repeat */
+	bool held;       /* goods may be held under own_id, with no item to show for it */
+};
+
+static void drop_hold(struct call *call, struct adding *adding)
+{
+	char **ids = arena_array(call->arena, 1, sizeof(*ids));
+
+	ids[0] = adding->own_id;
+	if (adding->held)
+		peer_release_soon(call, adding->request->order_id, adding->own_id, ids, 1);
+	adding->held = false;
+}
+
+/* Decides about one version; applied tells whether it was still that one. */
+static struct status add_once(struct call *call, struct adding *adding, bool *ret_applied)
+{
+	const Ordering__AddOrderItemRequest *request = adding->request;
+	Ordering__OrderItem *item;
+	struct order_row row;
+	bool own;
+
+	TRY(store_get(call, request->order_id, adding->order, &row));
+	if (order_item(adding->order, adding->own_id) != NULL)
+		TRY(write_join(call)); /* a repeat of this call was faster */
+	TRY(etag_check(call->arena, request->etag, row.version));
+	TRY(order_check_open(call->arena, adding->order));
+	if (adding->product == NULL)
+		TRY(peer_get_product(call, request->sku, "sku", &adding->product));
+	TRY(order_add_item(call->arena, adding->order, adding->own_id, adding->product, request->quantity, &item));
+	own = order_item(adding->order, adding->own_id) != NULL;
+	if (!own)
+		drop_hold(call, adding); /* another call added the product meanwhile: its item takes all */
+	adding->held |= own;
+	TRY(reserve_item(call, request->order_id, row.version, item));
+	return write_items(call, adding->order, row.version + 1, ret_applied);
+}
+
+/* Is it sure that this call, under its key, will never have an effect? Only then may its hold be given back. */
+static bool is_final(struct status status)
+{
+	enum code code = status_code(status);
+
+	return code == CODE_FAILED_PRECONDITION || code == CODE_INVALID_ARGUMENT || code == CODE_NOT_FOUND;
+}
+
+struct status add_order_item(struct call *call, const Ordering__AddOrderItemRequest *request, Ordering__Order *reply)
+{
+	struct adding adding = { .request = request, .order = reply };
+
+	uuid_derive(arena_printf(call->arena, "item/%s/%s", call->actor, request->order_id),
+		    arena_printf(call->arena, "%s/%s", call->key, request->sku), adding.own_id);
+	for (int round = 0; write_again(call, &round);) {
+		bool applied = false;
+		struct status status = add_once(call, &adding, &applied);
+
+		if (is_final(status))
+			drop_hold(call, &adding);
+		if (status.reason != NULL || applied)
+			return status;
+	}
+	return status_of(&CONCURRENT_CHANGE);
+}
+
+static struct status update_once(struct call *call, const Ordering__UpdateOrderItemRequest *request,
+				 Ordering__Order *reply, bool *ret_applied)
+{
+	Ordering__OrderItem *item;
+	struct order_row row;
+
+	TRY(store_get(call, request->order_id, reply, &row));
+	TRY(etag_check(call->arena, request->etag, row.version));
+	TRY(order_set_quantity(call->arena, reply, request->item_id, request->quantity, &item));
+	TRY(reserve_item(call, request->order_id, row.version, item));
+	return write_items(call, reply, row.version + 1, ret_applied);
+}
+
+struct status update_order_item(struct call *call, const Ordering__UpdateOrderItemRequest *request,
+				Ordering__Order *reply)
+{
+	for (int round = 0; write_again(call, &round);) {
+		bool applied = false;
+
+		TRY(update_once(call, request, reply, &applied));
+		if (applied)
+			return STATUS_OK;
+	}
+	return status_of(&CONCURRENT_CHANGE);
+}
+
+struct status remove_order_item(struct call *call, const Ordering__RemoveOrderItemRequest *request,
+				Ordering__Order *reply)
+{
+	char **released = arena_array(call->arena, 1, sizeof(*released));
+	struct order_row row;
+
+	released[0] = request->item_id;
+	for (int round = 0; write_again(call, &round);) {
+		struct write write;
+
+		TRY(store_get(call, request->order_id, reply, &row));
+		TRY(etag_check(call->arena, request->etag, row.version));
+		TRY(order_remove_item(call->arena, reply, request->item_id));
+		write = record_of(call, &(const struct change){ .order = reply,
+								.version = row.version + 1,
+								.from = order_state_name(reply->state),
+								.released = released,
+								.n_released = 1 });
+		TRY(store_update(call, reply, STORE_ITEMS, &write));
+		if (write.applied) {
+			peer_release_soon(call, reply->order_id, reply->etag, released, 1);
+			return STATUS_OK;
+		}
+	}
+	return status_of(&CONCURRENT_CHANGE);
+}
