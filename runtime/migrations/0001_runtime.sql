@@ -48,7 +48,7 @@ CREATE INDEX outbox_new ON outbox (entry) WHERE position IS NULL;
 
 -- The last position given. One row.
 CREATE TABLE outbox_sequence (
-	only boolean PRIMARY KEY DEFAULT true CHECK (only),
+	one boolean PRIMARY KEY DEFAULT true CHECK (one),
 	last bigint NOT NULL DEFAULT 0
 );
 INSERT INTO outbox_sequence DEFAULT VALUES;
