@@ -73,6 +73,11 @@ class Browser {
 		await this.page.getByRole('main').getByText(text).filter({ visible: true }).first().waitFor();
 	}
 
+	/** Waits for the record that is shown to be in this state, as the badge beside the heading says. */
+	async inState(label) {
+		await this.page.locator('.page-title').getByText(label, { exact: true }).waitFor();
+	}
+
 	/** Waits until nothing is being loaded, then fails if an accessibility rule is violated. */
 	async audit() {
 		await this.page.waitForFunction(() => !document.querySelector('.loading, .stale') && document.getAnimations().length === 0);

@@ -134,13 +134,13 @@ describe('the main job in the browser', () => {
 		await browser.fill({ 'Tracking number': '00340434161094', 'Tracking address': 'https://example.com/track/00340434161094' });
 		await browser.audit();
 		await browser.page.getByRole('dialog').getByRole('button', { name: 'Dispatch' }).click();
-		await browser.see('On its way');
+		await browser.inState('On its way');
 	});
 
 	it('issues the invoice and completes the order by itself, without a refresh', async () => {
 		await browser.page.getByRole('main').getByRole('link', { name: /^INV-/ }).waitFor();
 		await browser.page.getByRole('main').getByRole('link', { name: /^ORD-/ }).click();
-		await browser.see('Completed');
+		await browser.inState('Completed');
 		await browser.see('Unpaid');
 		await browser.audit();
 	});
@@ -165,13 +165,13 @@ describe('the main job in the browser', () => {
 		await browser.page.getByRole('textbox', { name: 'Amount in EUR' }).fill('21,40');
 		await browser.audit();
 		await browser.press('Record payment');
-		await browser.see('Partly paid');
+		await browser.inState('Partly paid');
 		await browser.see('€40.00');
 		await browser.press('Record a payment');
 		assert.equal(await browser.page.getByRole('textbox', { name: 'Amount in EUR' }).inputValue(), '40.00');
 		await browser.press('Record payment');
+		await browser.inState('Paid');
 		await browser.page.getByRole('button', { name: 'Record a payment' }).waitFor({ state: 'detached' });
-		await browser.see('Paid');
 		await browser.audit();
 		await browser.area('Invoices');
 		await browser.see('€0.00');

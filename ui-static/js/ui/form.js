@@ -63,7 +63,7 @@ export function Form({ form, action, cancel, reload, danger = false, children })
 				<div class="fields">${children}</div>
 				<footer class="form-foot">
 					${cancel && html`<button type="button" onClick=${cancel}>Cancel</button>`}
-					<button type="submit" class=${danger ? 'danger' : 'primary'} disabled=${form.busy}>${action}</button>
+					<button type="submit" class=${danger ? 'danger' : 'primary'}>${action}</button>
 				</footer>
 			</form>
 		<//>`;
@@ -88,7 +88,7 @@ function Summary({ form: { problem, byField, others, labels }, reload }) {
 	const named = Object.entries(byField).map(([name, description]) => ({ ...labels.get(name), description }));
 	return html`
 		<div class="notice notice-bad" role="alert" tabindex="-1" ref=${box}>
-			<h3>${headline(problem, named.length + others.length)}</h3>
+			<h2>${headline(problem, named.length + others.length)}</h2>
 			${!problem.violations.length && html`<p>${problem.message}</p>`}
 			<ul>
 				${named.map(({ id, label, description }) => html`
@@ -111,7 +111,7 @@ function focusField(event, id) {
 function Conflict({ box, reload }) {
 	return html`
 		<div class="notice notice-wait" role="alert" tabindex="-1" ref=${box}>
-			<h3>Changed by someone else</h3>
+			<h2>Changed by someone else</h2>
 			<p>There is a newer version than the one you started from. Nothing of yours was saved, so that nothing of theirs is lost.</p>
 			<button type="button" onClick=${reload}>Show the newer version</button>
 		</div>`;
