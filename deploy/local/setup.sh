@@ -33,8 +33,8 @@ fail()
 
 missing_packages()
 {
-	local installed
-	installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | tr '\n' ' ')"
+	local installed # dpkg-query fails when it does not know one of them
+	installed=" $({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^installed //p' | tr '\n' ' ')"
 	local package
 	for package; do
 		[[ $installed == *" $package "* ]] || echo "$package"
@@ -94,6 +94,7 @@ test) packages=("${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}") npm=test ;;
 bench | all) packages=("${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}" "${BENCH_PACKAGES[@]}") npm=test ;;
 *) fail "usage: setup.sh run|test|bench|all" ;;
 esac
-mapfile -t missing < <(missing_packages "${packages[@]}"; missing_node)
-install_packages "${missing[@]}"
+missing=$(missing_packages "${packages[@]}" && missing_node)
+# shellcheck disable=SC2086 # one word per package
+install_packages $missing
 install_npm $npm

@@ -29,7 +29,7 @@ function pretend(commands, set, as = []) {
 const NOBODY = process.getuid() === 0 ? ['setpriv', '--reuid', 'nobody', '--clear-groups'] : [];
 
 test('without root and sudo it names what is missing and changes nothing', () => {
-	const run = pretend({ 'dpkg-query': 'echo "installed gcc"', sudo: 'exit 1', 'apt-get': 'echo called; exit 1' }, 'run', NOBODY);
+	const run = pretend({ 'dpkg-query': 'echo "installed gcc"; exit 1', sudo: 'exit 1', 'apt-get': 'echo called; exit 1' }, 'run', NOBODY);
 	assert.equal(run.status, 1);
 	assert.match(run.stderr, /needs root: apt-get install --no-install-recommends (?!.*\bgcc\b).*libgrpc-dev .*postgresql-15/);
 	assert.doesNotMatch(run.stdout, /called/);
@@ -39,7 +39,7 @@ test('what is missing is installed, and nothing else', () => {
 	const log = path.join(os.tmpdir(), 'apt.log');
 	const all = spawnSync('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n'], { encoding: 'utf8' }).stdout;
 	fs.writeFileSync(path.join(os.tmpdir(), 'installed'), all.replace(/^installed (node-llhttp|valgrind)\n/gm, ''));
-	const commands = { 'dpkg-query': `cat ${os.tmpdir()}/installed`, 'apt-get': `echo "$@" >>${log}`, sudo: 'shift; exec "$@"' };
+	const commands = { 'dpkg-query': `cat ${os.tmpdir()}/installed; exit 1`, 'apt-get': `echo "$@" >>${log}`, sudo: 'shift; exec "$@"' };
 	const run = pretend(commands, 'test');
 	assert.equal(run.status, 0, run.stderr);
 	const calls = fs.readFileSync(log, 'utf8').trim().split('\n');
