@@ -76,6 +76,10 @@ describe('other values', () => {
 		assert.equal(orderState.label('ORDER_STATE_OF_TOMORROW'), 'OF_TOMORROW');
 		assert.equal(orderState.full(''), undefined);
 	});
+	it('tells reasons from words', () => {
+		assert.deepEqual(['OUT_OF_STOCK', 'Ordered twice', 'ASAP', undefined].map((reason) => format.formatReason(reason)),
+			['Out of stock', 'Ordered twice', 'ASAP', '']);
+	});
 	it('names countries, and keeps what is none', () => {
 		assert.deepEqual(['DE', 'de', ''].map((code) => format.countryName(code, 'en')), ['Germany', 'de', '']);
 	});
@@ -93,6 +97,11 @@ describe('problems', () => {
 	});
 	it('are made of answers that are no problem document', () => {
 		for (const text of ['', '<html>', 'null', '"text"']) assert.equal(problemOf(502, text).status, 502);
+	});
+	it('are told in other words where the server speaks to programmers', () => {
+		const problem = problemOf(400, JSON.stringify({ reason: 'KEY_REUSED', detail: 'x', violations: [{ field: 'idempotency-key', description: 'x' }] }));
+		assert.match(problem.message, /lost on the way/);
+		assert.deepEqual(problem.violations, []);
 	});
 	it('tell whether trying again under the same key is the only safe way', () => {
 		assert.deepEqual([400, 404, 409, 412, 429, 500, 503, 504].map((status) => problemOf(status, '{}').isUnknown),

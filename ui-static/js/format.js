@@ -84,6 +84,12 @@ export function formatAction(action) {
 	return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
+/** "Out of stock" for "OUT_OF_STOCK"; what people wrote stays as it is. */
+export function formatReason(reason = '') {
+	if (!/^[A-Z]+(_[A-Z]+)+$/.test(reason)) return reason;
+	return reason.charAt(0) + reason.slice(1).toLowerCase().replaceAll('_', ' ');
+}
+
 /** The name that a customer goes by. */
 export function customerName({ firstName = '', lastName = '', company } = {}) {
 	return company || `${firstName} ${lastName}`.trim() || 'Customer without a name';

@@ -19,6 +19,15 @@ export class Problem extends Error {
 	}
 }
 
+/** What the user is told where the server speaks to programmers. */
+const IN_OTHER_WORDS = {
+	KEY_REUSED: {
+		title: 'An earlier try was saved after all',
+		detail: 'Its answer was lost on the way, and the entries have been changed since. Look at what was saved before you save again.',
+		violations: [],
+	},
+};
+
 /** The problem of a request that got no answer. */
 export function unreachable() {
 	return new Problem({ title: 'The server cannot be reached', detail: 'Check the connection and try again. Nothing is done twice.' });
@@ -27,7 +36,7 @@ export function unreachable() {
 /** The problem of an answer; `text` is its body. */
 export function problemOf(status, text) {
 	const told = parse(text);
-	if (told) return new Problem({ ...told, status });
+	if (told) return new Problem({ ...told, ...IN_OTHER_WORDS[told.reason], status });
 	return new Problem({ status, title: 'The server gave an answer that cannot be read', detail: `HTTP status ${status}.` });
 }
 

@@ -2,7 +2,7 @@
 import { html, useState } from '../../vendor/htm-preact.js';
 import { get } from '../api.js';
 import { stateLabel } from '../enums.js';
-import { formatAction } from '../format.js';
+import { formatAction, formatReason } from '../format.js';
 import { useLive } from '../live.js';
 import { Card, Live } from './page.js';
 import { Time } from './values.js';
@@ -30,7 +30,7 @@ function Entry({ entry: { time, actor, action, fromState = '', toState = '', rea
 				<strong>${formatAction(action)}</strong>
 				${moved && html`<span class="move">${fromState && `${stateLabel(fromState)} → `}${stateLabel(toState)}</span>`}
 			</p>
-			${reason && html`<p>${reason}</p>`}
+			${reason && html`<p>${formatReason(reason)}</p>`}
 			<p class="muted"><${Time} value=${time} />${actor && ` by ${actor}`}</p>
 		</li>`;
 }

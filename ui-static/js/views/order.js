@@ -2,6 +2,7 @@
 import { html, useState } from '../../vendor/htm-preact.js';
 import { get, segment } from '../api.js';
 import { invoiceState, orderState, shipmentState } from '../enums.js';
+import { formatReason } from '../format.js';
 import { useLive } from '../live.js';
 import { History } from '../ui/history.js';
 import { Icon } from '../ui/icons.js';
@@ -74,10 +75,10 @@ const STEPS = [
 function Progress({ order }) {
 	const state = orderState.short(order.state);
 	const at = STEPS.findIndex(([, states]) => states.includes(state));
-	if (at < 0) return html`<p class="notice">${orderState.label(order.state)}${order.stateReason && `: ${order.stateReason}`}</p>`;
+	if (at < 0) return html`<p class="notice">${orderState.label(order.state)}${order.stateReason && `: ${formatReason(order.stateReason)}`}</p>`;
 	const finished = state === 'COMPLETED';
 	return html`
-		${order.stateReason && html`<p class="notice notice-wait">The order could not be placed: ${order.stateReason}</p>`}
+		${order.stateReason && html`<p class="notice notice-wait">The order could not be placed: ${formatReason(order.stateReason)}</p>`}
 		<ol class="progress" aria-label="Progress">
 			${STEPS.map(([label], index) => {
 				const done = index < at || finished;

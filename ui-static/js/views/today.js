@@ -6,6 +6,7 @@ import { useLive } from '../live.js';
 import { Card, Live, Page } from '../ui/page.js';
 import { Table } from '../ui/table.js';
 import { Age, Badge, CalendarDate, Link, Money, Quantity } from '../ui/values.js';
+import { FirstSteps } from './first-steps.js';
 
 const COUNTED = 50;
 const SHOWN = 6;
@@ -55,6 +56,7 @@ export function TodayPage() {
 	const add = html`<${Link} class="button primary" to="/orders/+new">New order<//>`;
 	return html`
 		<${Page} title="Today" actions=${add}>
+			<${FirstSteps} />
 			<div class="waiting">${WAITING.map((list) => html`<${Waiting} key=${list.title} list=${list} />`)}</div>
 		<//>`;
 }
