@@ -47,4 +47,4 @@ CODE := -std=gnu11 $(OPTIMISE) -fPIE -fvisibility=hidden -fno-common -ffile-pref
 # Our own code, and code that others' tools wrote. Expanded per object: a module may add CPPFLAGS.
 OWN_CFLAGS = $(CODE) $(WARNINGS) -include base/banned.h $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
 FOREIGN_CFLAGS = $(CODE) -w $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
-LINK_FLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed -Wl,--no-copy-dt-needed-entries $(SANITIZE) $(LDFLAGS)
+LINK_FLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no-copy-dt-needed-entries $(SANITIZE) $(LDFLAGS)
