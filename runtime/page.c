@@ -93,6 +93,6 @@ void page_bind(struct db_unit *unit, const struct page *page)
 {
 	db_bind_bool(unit, "first", page->first);
 	db_bind_time(unit, "after_time", page->after_time);
-	db_bind_text(unit, "after_id", page->after_id);
+	db_bind_text(unit, "after_id", page->first ? NULL : page->after_id); /* an empty text is no UUID */
 	db_bind_int(unit, "limit", page->limit);
 }
