@@ -106,6 +106,7 @@ describe('problems', () => {
 	it('tell whether trying again under the same key is the only safe way', () => {
 		assert.deepEqual([400, 404, 409, 412, 429, 500, 503, 504].map((status) => problemOf(status, '{}').isUnknown),
 			[false, false, false, false, true, true, true, true]);
+		assert.equal(problemOf(409, '{"reason":"KEY_IN_PROGRESS"}').isUnknown, true);
 		assert.equal(unreachable().isUnknown, true);
 	});
 	it('tell that somebody else was faster', () => {
@@ -121,6 +122,9 @@ describe('violations', () => {
 	});
 	it('find the field that their path lies in', () => {
 		assert.deepEqual(sorted(['amount.minorUnits'], ['amount']).byField, { amount: 'amount.minorUnits' });
+	});
+	it('find the field that their path ends with, when another service named it', () => {
+		assert.deepEqual(sorted(['lines[0].quantity'], ['quantity']).byField, { quantity: 'lines[0].quantity' });
 	});
 	it('are told apart in lists', () => {
 		assert.deepEqual(sorted(['addresses[1].address.city'], ['addresses[0].address.city', 'addresses[1].address.city']).byField,

@@ -15,7 +15,7 @@ export class Problem extends Error {
 
 	/** Nobody can tell whether the request was carried out: asking again with the same key is safe, with another key is not. */
 	get isUnknown() {
-		return this.status === 0 || this.status === 429 || this.status >= 500;
+		return this.status === 0 || this.status === 429 || this.status >= 500 || this.reason === 'KEY_IN_PROGRESS';
 	}
 }
 
@@ -56,14 +56,17 @@ export function fieldPath(path = '') {
 
 /**
  * Sorts violations by the names of a form's fields. A violation belongs to the field of its path, with or without the message that wraps the
- * form's values ("customer.email" to "email"), or else to the field that its path lies in ("unitPrice.minorUnits" to "unitPrice").
+ * form's values ("customer.email" to "email"), or else to the field that its path lies in ("unitPrice.minorUnits" to "unitPrice"), or else to the
+ * one that its path ends with ("lines[0].quantity", which another service named, to "quantity").
  */
 export function sortViolations(violations, names, wrapper) {
 	const byField = {};
 	const others = [];
 	for (const { field, description } of violations) {
 		const path = wrapper && field.startsWith(`${wrapper}.`) ? field.slice(wrapper.length + 1) : field;
-		const name = names.find((name) => path === name) ?? names.find((name) => path.startsWith(`${name}.`) || path.startsWith(`${name}[`));
+		const name = names.find((name) => path === name)
+			?? names.find((name) => path.startsWith(`${name}.`) || path.startsWith(`${name}[`))
+			?? names.find((name) => path.endsWith(`.${name}`));
 		if (name) byField[name] ??= description;
 		else others.push({ field, description });
 	}

@@ -6,11 +6,14 @@ import { Icon } from '../ui/icons.js';
 import { Card } from '../ui/page.js';
 import { Link } from '../ui/values.js';
 
+/** Looks whether a list's first page holds something that counts. */
+const some = (source, rows, counts = () => true) => async (signal) => Boolean((await get(source, {}, signal))[rows]?.some(counts));
+
 const STEPS = [
-	{ label: 'Enter a customer', to: '/customers/+new', source: '/v1/customers', rows: 'customers' },
-	{ label: 'Enter a product', to: '/products/+new', source: '/v1/products', rows: 'products' },
-	{ label: 'Receive goods', to: '/products', source: '/v1/stock', rows: 'levels' },
-	{ label: 'Open an order', to: '/orders/+new', source: '/v1/orders', rows: 'orders' },
+	{ label: 'Enter a customer', to: '/customers/+new', isDone: some('/v1/customers', 'customers') },
+	{ label: 'Enter a product', to: '/products/+new', isDone: some('/v1/products', 'products') },
+	{ label: 'Receive goods', to: '/products', isDone: some('/v1/stock', 'levels', (level) => level.onHand) },
+	{ label: 'Open an order', to: '/orders/+new', isDone: some('/v1/orders', 'orders') },
 ];
 
 export function FirstSteps() {
@@ -29,7 +32,6 @@ export function FirstSteps() {
 
 /** Which steps are done; once there is an order, nothing else is asked for. */
 async function readSteps(signal) {
-	const isDone = async ({ source, rows }) => Boolean((await get(source, { pageSize: 1 }, signal))[rows]?.length);
-	if (await isDone(STEPS.at(-1))) return [true];
-	return Promise.all(STEPS.map(isDone));
+	if (await STEPS.at(-1).isDone(signal)) return [true];
+	return Promise.all(STEPS.map(({ isDone }) => isDone(signal)));
 }
