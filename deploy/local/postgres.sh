@@ -3,7 +3,7 @@
 # postgres.sh: a private PostgreSQL cluster for one machine, reached through a Unix socket only.
 #
 #   postgres.sh start DIR     make it if it is new, start it if it is down; prints the socket directory (libpq's PGHOST)
-#   postgres.sh stop DIR      stop it (fast shutdown); harmless when it is down
+#   postgres.sh stop DIR      stop it (fast shutdown; at once after 30 s); harmless when it is down
 #   postgres.sh env DIR       print shell assignments for psql and friends
 #   postgres.sh destroy DIR   stop it and delete its data: for tests
 #
@@ -171,13 +171,20 @@ start()
 	echo "$SOCKET"
 }
 
+shut_down()
+{
+	(cd / && as_owner "$BIN/pg_ctl" stop -D "$DATA" -m "$1" -w -t $STOP_SECONDS -s) >&2
+}
+
+# stop fast: open transactions are rolled back, everything is written. stop immediate: as a crash, which the next start recovers from.
 stop()
 {
+	local how=$1
 	[[ -d $DIR ]] || return 0
 	DATA=$(data_path) SOCKET=$(socket_path)
-	if server_pid >/dev/null; then
-		(cd / && as_owner "$BIN/pg_ctl" stop -D "$DATA" -m fast -w -t $STOP_SECONDS -s) >&2 ||
-			fail "the server of $DATA did not stop within $STOP_SECONDS s"
+	if server_pid >/dev/null && ! shut_down "$how"; then
+		echo "postgres.sh: the server of $DATA did not stop within $STOP_SECONDS s; stopping it at once" >&2
+		shut_down immediate || fail "the server of $DATA does not stop"
 	fi
 	if [[ -s $DIR/socket.path ]]; then
 		rm -rf -- "$SOCKET" "$DIR/socket.path"
@@ -192,7 +199,7 @@ print_env()
 
 destroy()
 {
-	stop
+	stop immediate
 	[[ -d $DIR ]] || return 0
 	rm -rf -- "$DATA" "$SOCKET" "$DIR/data.path" "$DIR/postgres.log" "$DIR/postgres.lock"
 	rmdir --ignore-fail-on-non-empty -- "$DIR"
@@ -204,7 +211,7 @@ readonly DIR
 BIN=$(find_binaries)
 case $1 in
 start) start ;;
-stop) stop ;;
+stop) stop fast ;;
 env) print_env ;;
 destroy) destroy ;;
 *) fail "usage: postgres.sh start|stop|env|destroy DIR" ;;
