@@ -180,8 +180,8 @@ describe('the main job in the browser', () => {
 
 	it('has moved the stock', async () => {
 		await browser.open('/products/TEA-EG-250');
-		await browser.page.getByRole('region', { name: 'Movements' }).getByRole('row', { name: /-4/ }).waitFor();
-		await browser.page.getByRole('region', { name: 'Stock' }).getByRole('row', { name: /MAIN 36 0 36/ }).waitFor();
+		await browser.page.getByRole('table', { name: 'Newest movements' }).getByRole('row', { name: /-4/ }).waitFor();
+		await browser.page.getByRole('table', { name: 'Stock' }).getByRole('row', { name: /MAIN 36 0 36/ }).waitFor();
 	});
 
 	it('was never complained about', () => assert.deepEqual(browser.complaints, []));

@@ -64,6 +64,7 @@ async function fill(office) {
 		['/products', 'Products'],
 		['/products/+new', 'New product'],
 		['/products/VIEW-LOW', 'Linden honey'],
+		['/products/VIEW-LOW/movements', 'Movements of VIEW-LOW'],
 		['/products/VIEW-LOW/edit', 'Edit product'],
 		['/stock', 'Stock'],
 		['/reservations', 'Reservations'],

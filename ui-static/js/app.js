@@ -13,6 +13,7 @@ import { CustomerEditPage, CustomerNewPage } from './views/customer-form.js';
 import { CustomersPage } from './views/customers.js';
 import { InvoicePage } from './views/invoice.js';
 import { InvoicesPage } from './views/invoices.js';
+import { MovementsPage } from './views/movements.js';
 import { OrderPage } from './views/order.js';
 import { OrderNewPage } from './views/order-new.js';
 import { OrdersPage } from './views/orders.js';
@@ -39,6 +40,7 @@ const ROUTES = [
 	['/products/+new', ProductNewPage],
 	['/products/:sku', ProductPage],
 	['/products/:sku/edit', ProductEditPage],
+	['/products/:sku/movements', MovementsPage],
 	['/stock', StockPage],
 	['/reservations', ReservationsPage],
 	['/shipments', ShipmentsPage],

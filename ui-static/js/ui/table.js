@@ -1,5 +1,5 @@
 // Tables, and the pages of a list.
-import { html } from '../../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { href } from '../router.js';
 import { Empty } from './page.js';
 import { Money } from './values.js';
@@ -11,13 +11,28 @@ import { Money } from './values.js';
 export function Table({ caption, columns, rows, keyOf, stale, empty }) {
 	if (!rows.length) return html`<${Empty}>${empty}<//>`;
 	return html`
-		<div class="table-frame ${stale ? 'stale' : ''}" tabindex="0" role="region" aria-label=${caption}>
+		<${Frame} label=${caption} stale=${stale}>
 			<table>
 				<caption class="unseen">${caption}</caption>
 				<thead><tr>${columns.map((column) => html`<th scope="col" class=${look(column)}>${column.label}</th>`)}</tr></thead>
 				<tbody>${rows.map((row) => html`<${Row} key=${keyOf(row)} columns=${columns} row=${row} />`)}</tbody>
 			</table>
-		</div>`;
+		<//>`;
+}
+
+/** Scrolls sideways where its content is too wide, and only then takes part in the order of the Tab key. */
+function Frame({ label, stale, children }) {
+	const frame = useRef();
+	const [wide, setWide] = useState(false);
+	useEffect(() => {
+		const element = frame.current;
+		const observer = new ResizeObserver(() => setWide(element.scrollWidth > element.clientWidth));
+		observer.observe(element);
+		observer.observe(element.firstElementChild);
+		return () => observer.disconnect();
+	}, []);
+	const reachable = wide ? { tabindex: 0, role: 'region', 'aria-label': label } : {};
+	return html`<div class="table-frame ${stale ? 'stale' : ''}" ref=${frame} ...${reachable}>${children}</div>`;
 }
 
 function Row({ columns: [first, ...others], row }) {

@@ -105,9 +105,12 @@ const ORDER_COLUMNS = [
 
 function Orders({ customerId }) {
 	const live = useLive((signal) => get('/v1/orders', { customerId, pageSize: ORDERS_SHOWN }, signal), [customerId]);
-	const all = html`<${Link} to="/orders" query=${{ customer: customerId }}>All orders<//>`;
+	const query = { customer: customerId };
+	const more = html`
+		${live.data?.nextPageToken && html`<${Link} to="/orders" query=${query}>All orders<//>`}
+		<${Link} to="/invoices" query=${query}>Invoices<//>`;
 	return html`
-		<${Card} title="Newest orders" actions=${live.data?.nextPageToken && all} plain=${true}>
+		<${Card} title="Newest orders" actions=${more} plain=${true}>
 			<${Live} of=${live} show=${({ orders = [] }) => html`
 				<${Table} caption="Newest orders" columns=${ORDER_COLUMNS} rows=${orders} keyOf=${(one) => one.orderId} empty="No orders yet." />`} />
 		<//>`;

@@ -27,5 +27,6 @@ export function InvoicesPage({ path, query }) {
 			<${Search} label="Number, order or customer" value=${query.query} />
 			<${Choice} label="State" name="state" value=${query.state} options=${invoiceState.options} />
 			<${Switch} label="Overdue only" name="overdue" value=${query.overdue} />
+			${query.customer && html`<${Link} class="button" to="/invoices">All customers<//>`}
 		<//>`;
 }

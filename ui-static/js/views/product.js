@@ -1,16 +1,17 @@
 // One product: data, stock, and the ledger of its movements.
 import { html, useState } from '../../vendor/htm-preact.js';
 import { get, segment, send } from '../api.js';
-import { measure, movementKind, packaging, productState } from '../enums.js';
+import { measure, packaging, productState } from '../enums.js';
 import { formatQuantity, formatTaxRate } from '../format.js';
 import { useLive } from '../live.js';
 import { FormDialog } from '../ui/dialog.js';
 import { Card, Facts, Live, Page } from '../ui/page.js';
 import { Table } from '../ui/table.js';
 import { Link, Maybe, Money, Quantity, State, Time } from '../ui/values.js';
+import { MOVEMENT_COLUMNS } from './movements.js';
 import { LEVEL_COLUMNS, StockButtons, StockDialog } from './stock.js';
 
-const MOVEMENTS_SHOWN = 50;
+const MOVEMENTS_SHOWN = 10;
 
 /** "Bag of 250 g". */
 export function contentOf({ packaging: pack, contentQuantity, measure: unit }) {
@@ -80,30 +81,13 @@ function Stock({ sku }) {
 		${asked && html`<${StockDialog} asked=${asked} close=${() => ask(undefined)} />`}`;
 }
 
-const MOVEMENT_COLUMNS = [
-	{ label: 'When', cell: (one) => html`<${Time} value=${one.time} />` },
-	{ label: 'Kind', cell: (one) => html`<${State} of=${movementKind} value=${one.kind} />` },
-	{ label: 'Why', cell: (one) => html`<${Maybe}>${why(one)}<//>` },
-	{ label: 'By', cell: (one) => one.actor, minor: true },
-	{ label: 'Location', cell: (one) => one.locationId, minor: true },
-	{ label: 'Packages', cell: (one) => html`<span class="number">${signed(one.quantity)}</span>`, end: true },
-	{ label: 'On hand', cell: (one) => html`<${Quantity} value=${one.onHand} />`, end: true },
-];
-
 function Movements({ sku }) {
 	const live = useLive((signal) => get(`/v1/stock/${segment(sku)}/movements`, { pageSize: MOVEMENTS_SHOWN }, signal), [sku]);
+	const all = live.data?.nextPageToken && html`<${Link} to="/products/${sku}/movements">All movements<//>`;
 	return html`
-		<${Card} title="Movements" plain=${true}>
+		<${Card} title="Newest movements" plain=${true} actions=${all}>
 			<${Live} of=${live} show=${({ movements = [] }) => html`
-				<${Table} caption="Movements, newest first" columns=${MOVEMENT_COLUMNS} rows=${movements} keyOf=${(one) => one.movementId}
+				<${Table} caption="Newest movements" columns=${MOVEMENT_COLUMNS} rows=${movements} keyOf=${(one) => one.movementId}
 					empty="Nothing has moved yet." />`} />
 		<//>`;
 }
-
-/** A shipment's movement refers to the shipment; others to what the user wrote. */
-function why({ kind, reason, reference }) {
-	if (kind !== 'STOCK_MOVEMENT_KIND_SHIPMENT') return [reference, reason].filter(Boolean).join(', ');
-	return reference && html`<${Link} to="/shipments/${reference}">Shipment<//>`;
-}
-
-const signed = (quantity) => (BigInt(quantity ?? 0) > 0n ? '+' : '') + formatQuantity(quantity);
