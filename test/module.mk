@@ -38,9 +38,11 @@ baseline: $(GEN)/quayside-own.fds ## accept the contracts as they are as what la
 # Static analysis, once per file and again when the file or a header it includes has changed (its object says so).
 TIDY_FILES := $(filter %.c,$(sort $(C_FILES)))
 TIDY_FLAGS := -std=gnu11 -I. -I$(GEN) -D_GNU_SOURCE -include base/banned.h
+# What cmocka's assertions assert is unknown to the analyzer: they are not declared to end the test.
+TIDY_TESTS := --checks=-clang-analyzer-core.NullDereference,-clang-analyzer-core.NonNullParamChecker
 check-tidy: $(TIDY_FILES:%.c=$(O)/tidy/%.ok)
 $(O)/tidy/%.ok: %.c $(O)/obj/%.o .clang-tidy $(SETUP_TEST)
 	@mkdir -p $(@D)
 	@echo 'tidy    $<'
-	@clang-tidy --quiet $< -- $(TIDY_FLAGS) $($(word 1,$(subst /, ,$<))_CPPFLAGS) 2>$@.log || { grep -v 'warnings generated' $@.log >&2; exit 1; }
+	@clang-tidy --quiet $(if $(filter %_test.c,$<),$(TIDY_TESTS)) $< -- $(TIDY_FLAGS) $($(word 1,$(subst /, ,$<))_CPPFLAGS) 2>$@.log || { grep -v 'warnings generated' $@.log >&2; exit 1; }
 	@touch $@
