@@ -66,7 +66,8 @@ static const char *new_trace_parent(struct arena *arena)
 	return text.data;
 }
 
-void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout, struct status (*work)(struct call *call, void *context),
+void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout,
+		struct status (*work)(struct call *call, void *context),
 		void (*done)(void *context, struct status status), void *context)
 {
 	struct arena *arena = arena_new(FIRST_BLOCK, BUDGET);

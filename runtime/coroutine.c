@@ -44,7 +44,7 @@
 
 /* What a sanitizer knows about one side of a switch. */
 struct side {
-	void *fake_stack; /* ASan's */
+	void *fake_stack;   /* ASan's */
 	const void *bottom; /* of the stack: its lowest address */
 	size_t size;
 	void *fiber; /* TSan's */
@@ -61,8 +61,8 @@ struct coroutine {
 	void *mapping;
 	size_t mapping_size;
 	unsigned stack_id; /* valgrind's */
-	bool waiting; /* in coroutine_wait() and not woken */
-	bool woken; /* while awake: the next wait returns at once */
+	bool waiting;      /* in coroutine_wait() and not woken */
+	bool woken;        /* while awake: the next wait returns at once */
 	bool finished;
 };
 
@@ -83,7 +83,8 @@ static void die(const char *what)
 }
 
 /* Switches stacks. A side that is left for good gives its fake stack back. */
-static void switch_to(ucontext_t *from, struct side *from_side, bool for_good, const ucontext_t *to, const struct side *to_side)
+static void switch_to(ucontext_t *from, struct side *from_side, bool for_good, const ucontext_t *to,
+		      const struct side *to_side)
 {
 	(void)from_side;
 	(void)for_good;
@@ -126,7 +127,8 @@ static struct coroutine *map_stack(void)
 	const size_t head = round_up(sizeof(struct coroutine), 64);
 	const size_t top = round_up(head + event_get_struct_event_size(), 64);
 	const size_t size = page + round_up(STACK_SIZE + top, page);
-	char *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	char *mapping =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
 	if (mapping == MAP_FAILED || mprotect(mapping, page, PROT_NONE) != 0)
 		die("no memory for a stack");

@@ -271,7 +271,8 @@ static void a_call_past_its_deadline_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_runs_at_once_waits_and_goes_on_in_the_order_of_waking, make_loop, drop_loop),
+		cmocka_unit_test_setup_teardown(it_runs_at_once_waits_and_goes_on_in_the_order_of_waking, make_loop,
+						drop_loop),
 		cmocka_unit_test_setup_teardown(waking_one_that_is_awake_is_remembered, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(a_coroutine_that_another_starts_runs_after_it, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(waking_one_that_is_about_to_go_on_is_harmless, make_loop, drop_loop),

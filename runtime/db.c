@@ -3,11 +3,11 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/uuid.h"
 
+#define FIRST_BLOCK ((size_t)16 * 1024)
 #define TRIES_MAX 5 /* of a unit that meets conflicts */
 #define PAUSE (5 * CLOCK_MILLISECOND)
 
@@ -92,7 +92,8 @@ static void dispatch(evutil_socket_t fd, short events, void *argument)
 	for (int i = 0; i < db->n_connections; i++) {
 		struct db_connection *connection = &db->connections[i];
 
-		if (connection->link != DB_LINK_IDLE || list_empty(&db->queues[connection->class]) || !db_connection_check(connection))
+		if (connection->link != DB_LINK_IDLE || list_empty(&db->queues[connection->class]) ||
+		    !db_connection_check(connection))
 			continue;
 		take_group(db, connection);
 		if (connection->n_units > 0)
@@ -105,7 +106,8 @@ static bool usable(const struct db *db, enum db_class class)
 	for (int i = 0; i < db->n_connections; i++) {
 		const struct db_connection *connection = &db->connections[i];
 
-		if (connection->class == class && (connection->link == DB_LINK_IDLE || connection->link == DB_LINK_BUSY))
+		if (connection->class == class &&
+		    (connection->link == DB_LINK_IDLE || connection->link == DB_LINK_BUSY))
 			return true;
 	}
 	return false;
@@ -140,28 +142,31 @@ void db_on_commit(struct db *db, void (*committed)(void *context), void *context
 	db->committed_context = context;
 }
 
-/* Lives from the start to the end of the process. */
 struct db *db_new(struct loop *loop, const struct db_options *options)
 {
-	struct db *db = calloc(1, sizeof(*db));
-	const int n = options->read_connections + options->write_connections;
+	struct arena *arena = arena_new(FIRST_BLOCK, 0);
+	struct db *db = arena_alloc(arena, sizeof(*db));
 
-	if (db == NULL || (db->connections = calloc((size_t)n, sizeof(*db->connections))) == NULL ||
-	    (db->conninfo = strdup(options->conninfo)) == NULL || (db->dispatch = event_new(loop_base(loop), -1, 0, dispatch, db)) == NULL)
-		abort();
+	db->arena = arena;
 	db->loop = loop;
 	db->options = *options;
-	db->n_connections = n;
+	db->conninfo = arena_strdup(arena, options->conninfo);
+	db->dispatch = event_new(loop_base(loop), -1, 0, dispatch, db);
+	if (db->dispatch == NULL)
+		abort();
 	list_init(&db->queues[DB_CLASS_READ]);
 	list_init(&db->queues[DB_CLASS_WRITE]);
-	for (int i = 0; i < n; i++)
-		db_connection_init(&db->connections[i], db, i < options->read_connections ? DB_CLASS_READ : DB_CLASS_WRITE);
+	db->n_connections = options->read_connections + options->write_connections;
+	db->connections = arena_array(arena, (size_t)db->n_connections, sizeof(*db->connections));
+	for (int i = 0; i < db->n_connections; i++)
+		db_connection_init(&db->connections[i], db,
+				   i < options->read_connections ? DB_CLASS_READ : DB_CLASS_WRITE);
 	return db;
 }
 
 static void fail_queue(struct db *db, struct link *queue)
 {
-	LIST_EACH(queue, at) {
+	LIST_EACH (queue, at) {
 		struct db_unit *unit = LIST_ENTRY(at, struct db_unit, link);
 
 		leave_queue(db, unit);
@@ -173,6 +178,7 @@ void db_free(struct db *db)
 {
 	if (db == NULL)
 		return;
+	db->closing = true;
 	for (int i = 0; i < db->n_connections; i++) {
 		db_group_abandon(&db->connections[i], false);
 		db_connection_done(&db->connections[i]);
@@ -180,12 +186,11 @@ void db_free(struct db *db)
 	fail_queue(db, &db->queues[DB_CLASS_READ]);
 	fail_queue(db, &db->queues[DB_CLASS_WRITE]);
 	event_free(db->dispatch);
-	free(db->connections);
-	free(db->conninfo);
-	free(db);
+	arena_free(db->arena);
 }
 
-void db_ride_along(struct call *call, struct db_unit *unit, struct status (*done)(struct call *call, const struct db_rows *rows))
+void db_ride_along(struct call *call, struct db_unit *unit,
+		   struct status (*done)(struct call *call, const struct db_rows *rows))
 {
 	call->rider = unit;
 	call->rider_done = done;
@@ -198,7 +203,8 @@ static struct status check_values(const struct db_unit *unit)
 	for (const struct db_step *step = unit->first; step != NULL; step = step->next) {
 		for (int i = 0; i < step->prepared->n_parameters; i++) {
 			if (!step->bound[i])
-				return status_private(unit->call->arena, &INTERNAL_ERROR, "statement %s lacks a value for %s", step->statement->name,
+				return status_private(unit->call->arena, &INTERNAL_ERROR,
+						      "statement %s lacks a value for %s", step->statement->name,
 						      step->prepared->parameters[i]);
 		}
 	}

@@ -48,15 +48,21 @@ struct db_statement {
 	struct db_prepared *prepared_;
 };
 
-#define DB_READ(name_, sql_) { .name = (name_), .sql = (sql_), .class = DB_CLASS_READ }
-#define DB_WRITE(name_, sql_) { .name = (name_), .sql = (sql_), .class = DB_CLASS_WRITE }
+#define DB_READ(name_, sql_)                                                                                           \
+	{                                                                                                              \
+		.name = (name_), .sql = (sql_), .class = DB_CLASS_READ                                                 \
+	}
+#define DB_WRITE(name_, sql_)                                                                                          \
+	{                                                                                                              \
+		.name = (name_), .sql = (sql_), .class = DB_CLASS_WRITE                                                \
+	}
 
 struct db_options {
-	const char *conninfo; /* libpq connection string */
+	const char *conninfo;                    /* libpq connection string */
 	int read_connections, write_connections; /* one write connection keeps groups from deadlocking each other */
-	int group_limit; /* units in one round trip at most */
-	int queue_limit; /* units waiting at most; more are refused with OVERLOADED */
-	int64_t statement_timeout; /* microseconds, for units whose call has more time than that */
+	int group_limit;                         /* units in one round trip at most */
+	int queue_limit;                         /* units waiting at most; more are refused with OVERLOADED */
+	int64_t statement_timeout;               /* microseconds, for units whose call has more time than that */
 };
 
 /* Connects in the background; never fails. Units wait for a connection until their deadline. */
@@ -94,7 +100,8 @@ void db_bind_ints(struct db_unit *unit, const char *name, const int64_t *values,
  * Lets a unit travel with the next unit that the call runs, ahead of it and in the same round trip. done() sees its rows before db_run() returns,
  * and when done() fails so does db_run(). One at a time; used for the look-up of the idempotency key, which so costs no round trip of its own.
  */
-void db_ride_along(struct call *call, struct db_unit *unit, struct status (*done)(struct call *call, const struct db_rows *rows));
+void db_ride_along(struct call *call, struct db_unit *unit,
+		   struct status (*done)(struct call *call, const struct db_rows *rows));
 
 /* Sends the unit and waits for its outcome. SQL errors: unique violations are ALREADY_EXISTS (metadata constraint), checks are INTERNAL_ERROR with the text in the log, see db_status.c. */
 struct status db_run(struct call *call, struct db_unit *unit) MUST_USE;
@@ -108,9 +115,11 @@ size_t db_count(const struct db_rows *rows);
 char *db_text(const struct db_rows *rows, size_t row, const char *column);
 int64_t db_int(const struct db_rows *rows, size_t row, const char *column); /* int2, int4, int8 */
 bool db_bool(const struct db_rows *rows, size_t row, const char *column);
-int64_t db_time(const struct db_rows *rows, size_t row, const char *column); /* timestamptz, in microseconds since 1970 */
+int64_t db_time(const struct db_rows *rows, size_t row,
+		const char *column); /* timestamptz, in microseconds since 1970 */
 struct str db_bytes(const struct db_rows *rows, size_t row, const char *column);
-size_t db_texts(const struct db_rows *rows, size_t row, const char *column, char ***ret_texts); /* text[]; returns how many */
+size_t db_texts(const struct db_rows *rows, size_t row, const char *column,
+		char ***ret_texts); /* text[]; returns how many */
 bool db_null(const struct db_rows *rows, size_t row, const char *column);
 
 #endif

@@ -66,7 +66,8 @@ static void bind_value(struct db_unit *unit, const char *name, const char *value
 		return;
 	}
 	if (unit->mistake.reason == NULL)
-		unit->mistake = status_private(unit->call->arena, &INTERNAL_ERROR, "statement %s has no parameter %s", step->statement->name, name);
+		unit->mistake = status_private(unit->call->arena, &INTERNAL_ERROR, "statement %s has no parameter %s",
+					       step->statement->name, name);
 }
 
 void db_bind_text(struct db_unit *unit, const char *name, const char *value)
@@ -92,7 +93,8 @@ void db_bind_time(struct db_unit *unit, const char *name, int64_t micros)
 void db_bind_bytes(struct db_unit *unit, const char *name, struct str value)
 {
 	if (value.len > INT32_MAX) {
-		unit->mistake = status_private(unit->call->arena, &INTERNAL_ERROR, "parameter %s is too long for PostgreSQL", name);
+		unit->mistake =
+		    status_private(unit->call->arena, &INTERNAL_ERROR, "parameter %s is too long for PostgreSQL", name);
 		return;
 	}
 	/* No data and no bytes: an empty value, which is not NULL. */

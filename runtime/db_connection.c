@@ -128,16 +128,33 @@ static PGconn *start_connecting(const struct db *db, enum db_class class)
 {
 	char options[512];
 	/* What stands before the connection string may be changed by it, what stands behind it may not. */
-	const char *const names[] = { "fallback_application_name", "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-				      "dbname", "options", "client_encoding", "target_session_attrs", NULL };
-	const char *const values[] = { program_invocation_short_name, "5000", "15", "5", "2", db->conninfo, options, "UTF8",
-				       class == DB_CLASS_WRITE ? "read-write" : "any", NULL };
+	const char *const names[] = { "fallback_application_name",
+				      "tcp_user_timeout",
+				      "keepalives_idle",
+				      "keepalives_interval",
+				      "keepalives_count",
+				      "dbname",
+				      "options",
+				      "client_encoding",
+				      "target_session_attrs",
+				      NULL };
+	const char *const values[] = { program_invocation_short_name,
+				       "5000",
+				       "15",
+				       "5",
+				       "2",
+				       db->conninfo,
+				       options,
+				       "UTF8",
+				       class == DB_CLASS_WRITE ? "read-write" : "any",
+				       NULL };
 
 	snprintf(options, sizeof(options),
-		 "-c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld -c search_path=public -c timezone=UTC"
+		 "-c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld -c "
+		 "search_path=public -c timezone=UTC"
 		 " -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=%s -c jit=off",
-		 (long long)(db->options.statement_timeout / CLOCK_MILLISECOND), (long long)LOCK_TIMEOUT, (long long)IDLE_TIMEOUT,
-		 class == DB_CLASS_READ ? "on" : "off");
+		 (long long)(db->options.statement_timeout / CLOCK_MILLISECOND), (long long)LOCK_TIMEOUT,
+		 (long long)IDLE_TIMEOUT, class == DB_CLASS_READ ? "on" : "off");
 	return PQconnectStartParams(names, values, 1);
 }
 
@@ -162,7 +179,8 @@ void db_connection_lost(struct db_connection *connection, bool resend, const cha
 {
 	char text[256];
 
-	log_warn("gave up a database connection", LOG_TEXT("why", first_line(text, why)), LOG_INT("units", connection->n_units));
+	log_warn("gave up a database connection", LOG_TEXT("why", first_line(text, why)),
+		 LOG_INT("units", connection->n_units));
 	disconnect(connection);
 	db_group_abandon(connection, resend);
 	loop_timer_set(connection->timer, retry_delay(0));
@@ -263,10 +281,7 @@ void db_connection_init(struct db_connection *connection, struct db *db, enum db
 	connection->db = db;
 	connection->class = class;
 	connection->timer = loop_timer_new(db->loop, on_timer, connection);
-	/* Lives as long as the pool. */
-	connection->units = calloc((size_t)db->options.group_limit, sizeof(struct db_unit *));
-	if (connection->units == NULL)
-		abort();
+	connection->units = arena_array(db->arena, (size_t)db->options.group_limit, sizeof(struct db_unit *));
 	loop_timer_set(connection->timer, 0);
 }
 
@@ -274,7 +289,4 @@ void db_connection_done(struct db_connection *connection)
 {
 	disconnect(connection);
 	loop_timer_free(connection->timer);
-	free(connection->units);
-	free(connection->expected);
-	free(connection->prepared);
 }

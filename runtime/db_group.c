@@ -7,26 +7,31 @@
 #include "runtime/db_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 
-#define RESENDS_MAX 2 /* after connections that were lost */
+#define RESENDS_MAX 2             /* after connections that were lost */
 #define MARGIN (CLOCK_SECOND / 2) /* for the server to report its own timeout before we give the connection up */
+
+/* Makes room for more than size elements; what was there before stays where it is until the pool ends. Doubling bounds that. */
+static void *grow(const struct db_connection *connection, const void *elements, size_t *size, size_t wanted,
+		  size_t element)
+{
+	const size_t larger = (*size > wanted ? *size : wanted) * 2;
+	void *more = arena_array(connection->db->arena, larger, element);
+
+	if (*size > 0)
+		memcpy(more, elements, *size * element);
+	*size = larger;
+	return more;
+}
 
 static struct db_expected *expect(struct db_connection *connection, const char *statement)
 {
-	if (connection->n_expected == connection->expected_size) {
-		const size_t size = connection->expected_size * 2 + 64;
-		/* Lives as long as the connection's place in the pool. */
-		struct db_expected *more = realloc(connection->expected, size * sizeof(*more));
-
-		if (more == NULL)
-			abort();
-		connection->expected = more;
-		connection->expected_size = size;
-	}
+	if (connection->n_expected == connection->expected_size)
+		connection->expected = grow(connection, connection->expected, &connection->expected_size, 64,
+					    sizeof(*connection->expected));
 
 	struct db_expected *expected = &connection->expected[connection->n_expected++];
 
@@ -34,18 +39,12 @@ static struct db_expected *expect(struct db_connection *connection, const char *
 	return expected;
 }
 
-static void mark_prepared(struct db_connection *connection, const struct db_prepared *prepared, enum db_preparation state)
+static void mark_prepared(struct db_connection *connection, const struct db_prepared *prepared,
+			  enum db_preparation state)
 {
-	if (prepared->id >= connection->n_prepared) {
-		const size_t n = prepared->id + 64;
-		enum db_preparation *more = realloc(connection->prepared, n * sizeof(*more));
-
-		if (more == NULL)
-			abort();
-		memset(more + connection->n_prepared, 0, (n - connection->n_prepared) * sizeof(*more));
-		connection->prepared = more;
-		connection->n_prepared = n;
-	}
+	if (prepared->id >= connection->n_prepared)
+		connection->prepared = grow(connection, connection->prepared, &connection->n_prepared,
+					    (size_t)prepared->id + 1, sizeof(*connection->prepared));
 	connection->prepared[prepared->id] = state;
 }
 
@@ -73,13 +72,15 @@ static bool send_step(struct db_connection *connection, struct db_unit **slot, s
 
 	expected->slot = slot;
 	expected->step = step;
-	return PQsendQueryPrepared(connection->pg, prepared->name, prepared->n_parameters, step->values, step->lengths, step->formats, 1) == 1;
+	return PQsendQueryPrepared(connection->pg, prepared->name, prepared->n_parameters, step->values, step->lengths,
+				   step->formats, 1) == 1;
 }
 
 /* For the rest of the transaction, as SET LOCAL does. */
 static bool send_timeout(struct db_connection *connection, int64_t timeout)
 {
-	static struct db_statement SET_TIMEOUT = DB_READ("set_timeout", "SELECT set_config('statement_timeout', :milliseconds, true)");
+	static struct db_statement SET_TIMEOUT =
+	    DB_READ("set_timeout", "SELECT set_config('statement_timeout', :milliseconds, true)");
 	const struct db_prepared *prepared = db_statement_prepare(&SET_TIMEOUT);
 	char milliseconds[24];
 	const char *values[] = { milliseconds };
@@ -180,14 +181,29 @@ static void give_result(const struct db_expected *expected, PGresult *result)
 		expected->step->rows.result = result;
 }
 
-static void keep_error(struct db_connection *connection, const char *statement, PGresult *result)
+static void keep_error(struct db_connection *connection, const struct db_expected *expected, PGresult *result)
 {
 	if (connection->error != NULL) {
 		PQclear(result);
 		return;
 	}
 	connection->error = result;
-	connection->failed = statement;
+	connection->failed = expected->statement;
+	/* Preparing says what is wrong with a statement; running says it when the preparation is out of date. */
+	connection->stale = expected->slot != NULL && db_error_is_stale(result);
+}
+
+/*
+ * An error that the server reports undoes the group. One that libpq made up (it has no SQLSTATE) proves nothing, nor does the end of the session when all statements
+ * were through and the commit was under way.
+ */
+static bool proves_rollback(const struct db_connection *connection, const PGresult *error)
+{
+	const char *severity = PQresultErrorField(error, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (PQresultErrorField(error, PG_DIAG_SQLSTATE) == NULL || severity == NULL)
+		return false;
+	return connection->next_expected < connection->n_expected || strcmp(severity, "ERROR") == 0;
 }
 
 static void clear_result(void *result)
@@ -236,10 +252,9 @@ static void finish(struct db_connection *connection)
 {
 	struct db *db = connection->db;
 	const bool committed = connection->error == NULL;
-	const bool stale = !committed && db_error_is_stale(connection->error);
 
 	loop_timer_cancel(connection->timer);
-	if (stale) {
+	if (!committed && connection->stale) {
 		db_connection_lost(connection, true, PQresultErrorMessage(connection->error));
 		return;
 	}
@@ -262,7 +277,8 @@ static const struct db_expected *expected_now(const struct db_connection *connec
 {
 	static const struct db_expected sync = { .statement = "commit" };
 
-	return connection->next_expected < connection->n_expected ? &connection->expected[connection->next_expected] : &sync;
+	return connection->next_expected < connection->n_expected ? &connection->expected[connection->next_expected]
+								  : &sync;
 }
 
 static void answer_to_prepare(struct db_connection *connection, const struct db_expected *expected, bool done)
@@ -281,11 +297,15 @@ static void take_result(struct db_connection *connection, const struct db_expect
 		return;
 	}
 	answer_to_prepare(connection, expected, false);
-	/* Aborted: skipped because of an error before it. */
-	if (kind == PGRES_PIPELINE_ABORTED)
+	if (kind == PGRES_PIPELINE_ABORTED) {
+		/* Skipped because of an error before it. */
 		PQclear(result);
-	else
-		keep_error(connection, expected->statement, result);
+	} else if (proves_rollback(connection, result)) {
+		keep_error(connection, expected, result);
+	} else {
+		db_connection_lost(connection, true, PQresultErrorMessage(result));
+		PQclear(result);
+	}
 }
 
 void db_group_receive(struct db_connection *connection, PGresult *result)
@@ -304,6 +324,8 @@ static struct status lost_status(const struct db_connection *connection, const s
 {
 	if (connection->class == DB_CLASS_WRITE && !undone)
 		return status_of(&OUTCOME_UNKNOWN);
+	if (connection->db->closing)
+		return status_of(&SHUTTING_DOWN);
 	return call_remaining(unit->call) == 0 ? status_of(&DEADLINE_PASSED) : status_of(&DATABASE_UNAVAILABLE);
 }
 

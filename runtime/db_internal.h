@@ -27,9 +27,9 @@ struct event;
 
 /* A statement as PostgreSQL takes it, made once (db_statement.c). */
 struct db_prepared {
-	unsigned id; /* from 0 */
-	const char *name; /* on the server */
-	const char *sql; /* with $1, $2, ... */
+	unsigned id;                   /* from 0 */
+	const char *name;              /* on the server */
+	const char *sql;               /* with $1, $2, ... */
 	const char *const *parameters; /* their names; parameters[0] is $1 */
 	int n_parameters;
 };
@@ -65,8 +65,8 @@ struct db_unit {
 	struct link link; /* in the queue */
 	struct coroutine *waiter;
 	struct db_unit **slot; /* in the connection it was sent on */
-	bool alone; /* its group failed: it goes by itself */
-	int resends; /* after connections that were lost */
+	bool alone;            /* its group failed: it goes by itself */
+	int resends;           /* after connections that were lost */
 	struct status outcome;
 	bool again; /* the outcome is a conflict that another try may not have */
 };
@@ -75,7 +75,7 @@ struct db_unit {
 struct db_expected {
 	const char *statement;
 	const struct db_prepared *prepared; /* it was prepared; or NULL */
-	struct db_unit **slot; /* it was run, as this unit's step; or NULL */
+	struct db_unit **slot;              /* it was run, as this unit's step; or NULL */
 	struct db_step *step;
 };
 
@@ -89,7 +89,8 @@ struct db_connection {
 	enum db_link link;
 	PGconn *pg;
 	struct event *readable, *writable; /* for pg's socket */
-	struct loop_timer *timer; /* until the next try to connect (DOWN), for connecting, for the group's answer (BUSY) */
+	struct loop_timer
+	    *timer;   /* until the next try to connect (DOWN), for connecting, for the group's answer (BUSY) */
 	int failures; /* to connect, in a row */
 	enum db_preparation *prepared; /* by db_prepared.id */
 	size_t n_prepared;
@@ -99,13 +100,15 @@ struct db_connection {
 	int n_units;
 	struct db_expected *expected;
 	size_t n_expected, expected_size, next_expected;
-	PGresult *error; /* the first */
+	PGresult *error;    /* the first */
 	const char *failed; /* the statement that had it */
-	bool flushed; /* the kernel has all of it, the Sync too */
-	bool own_timeout; /* the server's timeout is what the units' deadlines leave */
+	bool stale;         /* it says that our prepared statements are out of date */
+	bool flushed;       /* the kernel has all of it, the Sync too */
+	bool own_timeout;   /* the server's timeout is what the units' deadlines leave */
 };
 
 struct db {
+	struct arena *arena; /* with everything here; ends with the pool */
 	struct loop *loop;
 	struct db_options options;
 	char *conninfo;
@@ -114,7 +117,7 @@ struct db {
 	struct event *dispatch;
 	struct db_connection *connections;
 	int n_connections;
-	bool was_ready;
+	bool was_ready, closing;
 	void (*changed)(void *context, bool ready);
 	void *changed_context;
 	void (*committed)(void *context);
@@ -130,7 +133,8 @@ void db_connection_changed(struct db *db); /* usable, free again, or lost */
 /* db_connection.c: one connection, from connecting to losing it. */
 void db_connection_init(struct db_connection *connection, struct db *db, enum db_class class);
 void db_connection_done(struct db_connection *connection);
-bool db_connection_check(struct db_connection *connection); /* Is an idle connection still there? If not it is given up. */
+bool db_connection_check(
+    struct db_connection *connection); /* Is an idle connection still there? If not it is given up. */
 void db_connection_flush(struct db_connection *connection);
 /* Gives the connection up and connects anew. resend: units that may be sent again are. */
 void db_connection_lost(struct db_connection *connection, bool resend, const char *why);
@@ -144,9 +148,10 @@ void db_group_abandon(struct db_connection *connection, bool resend);
 const struct db_prepared *db_statement_prepare(struct db_statement *statement);
 
 /* db_status.c: what an error of the server means for this unit. */
-struct status db_status(const struct db_unit *unit, const char *statement, const PGresult *error, bool own_timeout) MUST_USE;
+struct status db_status(const struct db_unit *unit, const char *statement, const PGresult *error,
+			bool own_timeout) MUST_USE;
 bool db_error_is(const PGresult *error, const char *sqlstate);
 bool db_error_is_conflict(const PGresult *error); /* worth another try */
-bool db_error_is_stale(const PGresult *error); /* the connection's prepared statements are not what we think */
+bool db_error_is_stale(const PGresult *error);    /* the connection's prepared statements are not what we think */
 
 #endif

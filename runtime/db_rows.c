@@ -37,8 +37,8 @@ static void stop(const struct db_rows *rows, const char *column, const char *why
 
 static void stop(const struct db_rows *rows, const char *column, const char *why)
 {
-	log_error("a statement's rows are not what is read from them", LOG_TEXT("statement", rows->statement), LOG_TEXT("column", column),
-		  LOG_TEXT("why", why));
+	log_error("a statement's rows are not what is read from them", LOG_TEXT("statement", rows->statement),
+		  LOG_TEXT("column", column), LOG_TEXT("why", why));
 	abort();
 }
 
@@ -134,8 +134,9 @@ char *db_text(const struct db_rows *rows, size_t row, const char *column)
 		uuid_format((const uint8_t *)cell.data, text);
 		return text;
 	}
-	require(cell.type == TYPE_TEXT || cell.type == TYPE_VARCHAR || cell.type == TYPE_BPCHAR || cell.type == TYPE_NAME || cell.type == TYPE_UUID, rows,
-		column, "not a text");
+	require(cell.type == TYPE_TEXT || cell.type == TYPE_VARCHAR || cell.type == TYPE_BPCHAR ||
+		    cell.type == TYPE_NAME || cell.type == TYPE_UUID,
+		rows, column, "not a text");
 	/* libpq ends every value with a NUL. */
 	return cell.data != NULL ? cell.data : arena_strdup(rows->arena, "");
 }
@@ -144,7 +145,8 @@ int64_t db_int(const struct db_rows *rows, size_t row, const char *column)
 {
 	const struct cell cell = find(rows, row, column);
 
-	require(cell.type == TYPE_INT8 || cell.type == TYPE_INT4 || cell.type == TYPE_INT2, rows, column, "not an integer");
+	require(cell.type == TYPE_INT8 || cell.type == TYPE_INT4 || cell.type == TYPE_INT2, rows, column,
+		"not an integer");
 	if (cell.data == NULL)
 		return 0;
 	if (cell.type == TYPE_INT8)

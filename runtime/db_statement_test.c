@@ -32,7 +32,8 @@ static void parameters_are_numbered_by_first_appearance(void **state)
 	expect("SELECT :a", "SELECT $1", "a");
 	expect("SELECT :b, :a, :b+:_c1", "SELECT $1, $2, $1+$3", "b a _c1");
 	expect("a=:a AND ab=:ab", "a=$1 AND ab=$2", "a ab");
-	expect(":p1 :p2 :p3 :p4 :p5 :p6 :p7 :p8 :p9 :p10", "$1 $2 $3 $4 $5 $6 $7 $8 $9 $10", "p1 p2 p3 p4 p5 p6 p7 p8 p9 p10");
+	expect(":p1 :p2 :p3 :p4 :p5 :p6 :p7 :p8 :p9 :p10", "$1 $2 $3 $4 $5 $6 $7 $8 $9 $10",
+	       "p1 p2 p3 p4 p5 p6 p7 p8 p9 p10");
 }
 
 static void casts_and_slices_stay(void **state)

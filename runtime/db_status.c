@@ -64,8 +64,9 @@ struct status db_status(const struct db_unit *unit, const char *statement, const
 {
 	struct arena *arena = unit->call->arena;
 	const struct reason *reason = reason_of(unit, error, own_timeout);
-	struct status status = status_private(arena, reason, "%s: SQLSTATE %s: %s", statement, field_of(error, PG_DIAG_SQLSTATE),
-					      field_of(error, PG_DIAG_MESSAGE_PRIMARY));
+	struct status status =
+	    status_private(arena, reason, "%s: SQLSTATE %s: %s", statement, field_of(error, PG_DIAG_SQLSTATE),
+			   field_of(error, PG_DIAG_MESSAGE_PRIMARY));
 
 	if (reason == &ALREADY_EXISTS)
 		return status_metadata(arena, status, "constraint", field_of(error, PG_DIAG_CONSTRAINT_NAME));

@@ -11,18 +11,54 @@
 
 #include "base/clock.h"
 #include "runtime/coroutine.h"
-#include "runtime/db_test.h"
+#include "test/harness/pg.h"
+#include "test/harness/work.h"
 #include "test/harness/pg.h"
 
+static const char *conninfo;
+
+static int make_database(void **state)
+{
+	(void)state;
+	conninfo = pg_start();
+	pg_execute(conninfo, "CREATE TABLE item (id bigint PRIMARY KEY, amount bigint NOT NULL CHECK (amount >= 0));"
+			     " CREATE TABLE late_unique (id bigint UNIQUE DEFERRABLE INITIALLY DEFERRED);"
+			     " CREATE SEQUENCE turns");
+	/* Fails the first times it is called since the sequence was restarted; sequences do not roll back. */
+	pg_execute(conninfo,
+		   "CREATE FUNCTION flaky(id bigint, code text, times bigint) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+		   " INSERT INTO item VALUES (id, 1);"
+		   " IF nextval('turns') <= times THEN RAISE EXCEPTION 'not this time' USING ERRCODE = code; END IF;"
+		   " END $$");
+	return 0;
+}
+
+static int open_db(void **state)
+{
+	(void)state;
+	pg_execute(conninfo, "TRUNCATE item, late_unique");
+	work_open(conninfo);
+	return 0;
+}
+
+static int close_db(void **state)
+{
+	(void)state;
+	work_close();
+	return 0;
+}
+
+#define DB_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_db, close_db)
+
 static struct db_statement INSERT_ITEM = DB_WRITE("insert_item", "INSERT INTO item (id, amount) VALUES (:id, :amount)");
-static struct db_statement COUNT_ITEMS =
-    DB_READ("count_items", "SELECT count(*) AS n, coalesce(sum(amount), 0)::bigint AS total, count(DISTINCT xmin::text) AS commits FROM item");
+static struct db_statement COUNT_ITEMS = DB_READ(
+    "count_items",
+    "SELECT count(*) AS n, coalesce(sum(amount), 0)::bigint AS total, count(DISTINCT xmin::text) AS commits FROM item");
 
 static int64_t items, total, commits;
 
-static struct status insert_item(struct call *call, void *context)
+static struct status insert_item(struct call *call, struct job *job)
 {
-	const struct job *job = context;
 	struct db_unit *unit = db_unit(call, &INSERT_ITEM);
 
 	db_bind_int(unit, "id", job->number);
@@ -30,11 +66,11 @@ static struct status insert_item(struct call *call, void *context)
 	return db_run(call, unit);
 }
 
-static struct status count_items(struct call *call, void *context)
+static struct status count_items(struct call *call, struct job *job)
 {
 	struct db_unit *unit = db_unit(call, &COUNT_ITEMS);
 
-	(void)context;
+	(void)job;
 	TRY(db_run(call, unit));
 	assert_int_equal(db_count(db_rows(unit, 0)), 1);
 	items = db_int(db_rows(unit, 0), 0, "n");
@@ -46,7 +82,7 @@ static struct status count_items(struct call *call, void *context)
 /* Runs count_items and compares. */
 static void expect_items(int64_t wanted_items, int64_t wanted_total)
 {
-	assert_ok(run_one(count_items, NULL));
+	assert_ok(work_run(count_items, NULL));
 	assert_int_equal(items, wanted_items);
 	assert_int_equal(total, wanted_total);
 }
@@ -60,13 +96,13 @@ static void units_that_wait_together_share_commits(void **state)
 	(void)state;
 	for (int i = 0; i < MANY; i++)
 		jobs[i] = (struct job){ .number = i, .amount = 1 };
-	run_jobs(jobs, MANY, insert_item);
+	work_run_all(insert_item, jobs, MANY);
 	for (int i = 0; i < MANY; i++)
 		assert_ok(jobs[i].outcome);
 	expect_items(MANY, MANY);
 	/* The server saw as many transactions as we counted groups, and each group was full. */
-	assert_int_equal(commits, MANY / GROUP_LIMIT);
-	assert_int_equal(commits_seen, commits);
+	assert_int_equal(commits, MANY / WORK_GROUP_LIMIT);
+	assert_int_equal(work_commits(), commits);
 }
 
 static void one_unit_alone_goes_at_once(void **state)
@@ -74,8 +110,8 @@ static void one_unit_alone_goes_at_once(void **state)
 	struct job job = { .number = 1, .amount = 7 };
 
 	(void)state;
-	assert_ok(run_one(insert_item, &job));
-	assert_int_equal(commits_seen, 1);
+	assert_ok(work_run(insert_item, &job));
+	assert_int_equal(work_commits(), 1);
 	expect_items(1, 7);
 }
 
@@ -88,7 +124,7 @@ static void a_bad_unit_fails_alone(void **state)
 		jobs[i] = (struct job){ .number = i, .amount = 1 };
 	jobs[7].amount = -1; /* breaks the check */
 	jobs[12].number = 3; /* is there already, in the same group */
-	run_jobs(jobs, 20, insert_item);
+	work_run_all(insert_item, jobs, 20);
 	for (int i = 0; i < 20; i++) {
 		if (i == 7)
 			assert_reason(jobs[i].outcome, &INTERNAL_ERROR);
@@ -104,9 +140,8 @@ static void a_bad_unit_fails_alone(void **state)
 
 static struct db_statement INSERT_DEFERRED = DB_WRITE("insert_deferred", "INSERT INTO late_unique (id) VALUES (:id)");
 
-static struct status insert_deferred(struct call *call, void *context)
+static struct status insert_deferred(struct call *call, struct job *job)
 {
-	const struct job *job = context;
 	struct db_unit *unit = db_unit(call, &INSERT_DEFERRED);
 
 	db_bind_int(unit, "id", job->number);
@@ -118,20 +153,20 @@ static void an_error_at_the_commit_itself_is_found(void **state)
 	struct job jobs[] = { { .number = 1 }, { .number = 2 }, { .number = 1 }, { .number = 3 } };
 
 	(void)state;
-	run_jobs(jobs, 4, insert_deferred);
+	work_run_all(insert_deferred, jobs, 4);
 	assert_ok(jobs[0].outcome);
 	assert_ok(jobs[1].outcome);
 	assert_reason(jobs[2].outcome, &ALREADY_EXISTS);
 	assert_ok(jobs[3].outcome);
-	assert_reason(run_one(insert_deferred, &jobs[0]), &ALREADY_EXISTS);
+	assert_reason(work_run(insert_deferred, &jobs[0]), &ALREADY_EXISTS);
 }
 
-static struct status duplicate_names_its_constraint(struct call *call, void *context)
+static struct status duplicate_names_its_constraint(struct call *call, struct job *job)
 {
 	struct status status;
 
-	TRY(insert_item(call, context));
-	status = insert_item(call, context);
+	TRY(insert_item(call, job));
+	status = insert_item(call, job);
 	assert_reason(status, &ALREADY_EXISTS);
 	assert_non_null(status.detail->metadata);
 	assert_string_equal(status.detail->metadata->name, "constraint");
@@ -145,12 +180,11 @@ static void errors_say_what_and_where(void **state)
 	struct job job = { .number = 1, .amount = 1 };
 
 	(void)state;
-	assert_ok(run_one(duplicate_names_its_constraint, &job));
+	assert_ok(work_run(duplicate_names_its_constraint, &job));
 }
 
-static struct status two_statements(struct call *call, void *context)
+static struct status two_statements(struct call *call, struct job *job)
 {
-	const struct job *job = context;
 	struct db_unit *unit = db_unit(call, &INSERT_ITEM);
 
 	db_bind_int(unit, "id", job->number);
@@ -170,121 +204,17 @@ static void the_statements_of_a_unit_succeed_or_fail_together(void **state)
 	struct job good = { .number = 1, .amount = 6 }, bad = { .number = 10, .amount = -1 };
 
 	(void)state;
-	assert_ok(run_one(two_statements, &good));
-	assert_reason(run_one(two_statements, &bad), &INTERNAL_ERROR);
+	assert_ok(work_run(two_statements, &good));
+	assert_reason(work_run(two_statements, &bad), &INTERNAL_ERROR);
 	expect_items(2, 11);
 }
 
-static struct db_statement ECHO =
-    DB_READ("echo", "SELECT :text::text AS text, :int::bigint AS int, :small::smallint AS small, :four::int AS four, :yes::boolean AS yes, :no::boolean AS no,"
-		    " :time::timestamptz AS time, :bytes::bytea AS bytes, :empty::bytea AS empty, :uuid::uuid AS uuid, :nothing::text AS nothing,"
-		    " :texts::text[] AS texts, :none::text[] AS none, cardinality(:ints::bigint[]) AS n_ints, (:ints::bigint[])[2] AS second_int,"
-		    " (:texts::text[])[4] IS NULL AS null_inside, 'v'::varchar(3) AS varchar, NULL::bigint AS null_int, NULL::boolean AS null_bool,"
-		    " NULL::timestamptz AS null_time, NULL::bytea AS null_bytes, NULL::uuid AS null_uuid, NULL::text[] AS null_texts, 'infinity'::timestamptz AS ever,"
-		    " :cents - 1 AS counted WHERE ':quoted' <> '' -- and :commented");
-
-static const char *const TEXTS[] = { "plain", "with \"quotes\" and \\back\\slashes\\", "{a,b}, NULL 'c' \n\xc3\xa9", NULL, "", "NULL" };
-static const int64_t INTS[] = { INT64_MIN, INT64_MAX, 0 };
-
-static struct status echo(struct call *call, void *context)
-{
-	struct db_unit *unit = db_unit(call, &ECHO);
-
-	(void)context;
-	db_bind_text(unit, "text", "it's :text \\ \xe2\x82\xac");
-	db_bind_int(unit, "int", INT64_MIN);
-	db_bind_int(unit, "small", -32768);
-	db_bind_int(unit, "four", -2147483647 - 1);
-	db_bind_bool(unit, "yes", true);
-	db_bind_bool(unit, "no", false);
-	db_bind_time(unit, "time", INT64_C(1795261124123456));
-	db_bind_bytes(unit, "bytes", (struct str){ "\0\1\xff", 3 });
-	db_bind_bytes(unit, "empty", (struct str){ NULL, 0 });
-	db_bind_text(unit, "uuid", "0190A000-0000-7000-8000-00000000ABCD");
-	db_bind_text(unit, "nothing", NULL);
-	db_bind_texts(unit, "texts", TEXTS, 6);
-	db_bind_texts(unit, "none", NULL, 0);
-	db_bind_ints(unit, "ints", INTS, 3);
-	db_bind_int(unit, "cents", 43);
-	TRY(db_run(call, unit));
-
-	const struct db_rows *rows = db_rows(unit, 0);
-	char **texts;
-
-	assert_int_equal(db_count(rows), 1);
-	assert_string_equal(db_text(rows, 0, "text"), "it's :text \\ \xe2\x82\xac");
-	assert_true(db_int(rows, 0, "int") == INT64_MIN);
-	assert_int_equal(db_int(rows, 0, "small"), -32768);
-	assert_int_equal(db_int(rows, 0, "four"), INT32_MIN);
-	assert_true(db_bool(rows, 0, "yes"));
-	assert_false(db_bool(rows, 0, "no"));
-	assert_true(db_time(rows, 0, "time") == INT64_C(1795261124123456));
-	assert_int_equal(db_bytes(rows, 0, "bytes").len, 3);
-	assert_memory_equal(db_bytes(rows, 0, "bytes").data, "\0\1\xff", 3);
-	assert_int_equal(db_bytes(rows, 0, "empty").len, 0);
-	assert_false(db_null(rows, 0, "empty"));
-	assert_string_equal(db_text(rows, 0, "uuid"), "0190a000-0000-7000-8000-00000000abcd");
-	assert_true(db_null(rows, 0, "nothing"));
-	assert_string_equal(db_text(rows, 0, "nothing"), "");
-	assert_int_equal(db_texts(rows, 0, "texts", &texts), 6);
-	for (size_t i = 0; i < 6; i++)
-		assert_string_equal(texts[i], TEXTS[i] != NULL ? TEXTS[i] : "");
-	assert_true(db_bool(rows, 0, "null_inside"));
-	assert_int_equal(db_texts(rows, 0, "none", &texts), 0);
-	assert_int_equal(db_int(rows, 0, "n_ints"), 3);
-	assert_true(db_int(rows, 0, "second_int") == INT64_MAX);
-	assert_string_equal(db_text(rows, 0, "varchar"), "v");
-	assert_int_equal(db_int(rows, 0, "null_int"), 0);
-	assert_false(db_bool(rows, 0, "null_bool"));
-	assert_int_equal(db_time(rows, 0, "null_time"), 0);
-	assert_int_equal(db_bytes(rows, 0, "null_bytes").len, 0);
-	assert_string_equal(db_text(rows, 0, "null_uuid"), "");
-	assert_int_equal(db_texts(rows, 0, "null_texts", &texts), 0);
-	assert_true(db_null(rows, 0, "null_texts"));
-	assert_true(db_time(rows, 0, "ever") == INT64_MAX);
-	assert_int_equal(db_int(rows, 0, "counted"), 42);
-	return STATUS_OK;
-}
-
-static void values_of_all_types_go_and_come(void **state)
-{
-	(void)state;
-	assert_ok(run_one(echo, NULL));
-}
-
-static struct db_statement BIG = DB_READ("big", "SELECT repeat(:text, 20) AS text FROM generate_series(1, 10)");
-
-static struct status move_megabytes(struct call *call, void *context)
-{
-	struct db_unit *unit = db_unit(call, &BIG);
-	char *text = arena_alloc(call->arena, 200001);
-
-	(void)context;
-	memset(text, 'x', 200000);
-	db_bind_text(unit, "text", text);
-	TRY(db_run(call, unit));
-	assert_int_equal(db_count(db_rows(unit, 0)), 10);
-	assert_int_equal(strlen(db_text(db_rows(unit, 0), 9, "text")), 4000000);
-	return STATUS_OK;
-}
-
-/* More than any socket buffer in both directions at once. */
-static void large_values_do_not_block_the_pipeline(void **state)
-{
-	struct job jobs[4] = { { 0 } };
-
-	(void)state;
-	run_jobs(jobs, 4, move_megabytes);
-	for (int i = 0; i < 4; i++)
-		assert_ok(jobs[i].outcome);
-}
-
-static struct status bind_wrongly(struct call *call, void *context)
+static struct status bind_wrongly(struct call *call, struct job *job)
 {
 	struct db_unit *misnamed = db_unit(call, &INSERT_ITEM), *unbound = db_unit(call, &INSERT_ITEM);
 	struct status status;
 
-	(void)context;
+	(void)job;
 	db_bind_int(misnamed, "id", 1);
 	db_bind_int(misnamed, "amount", 1);
 	db_bind_int(misnamed, "amounts", 1);
@@ -301,7 +231,7 @@ static struct status bind_wrongly(struct call *call, void *context)
 static void wrong_binds_are_refused_unsent(void **state)
 {
 	(void)state;
-	assert_ok(run_one(bind_wrongly, NULL));
+	assert_ok(work_run(bind_wrongly, NULL));
 	expect_items(0, 0);
 }
 
@@ -309,10 +239,8 @@ static struct db_statement BROKEN = DB_READ("broken", "SELEKT 1");
 static struct db_statement SNEAKY = DB_READ("sneaky", "INSERT INTO item (id, amount) VALUES (1, 1)");
 static struct db_statement FINE = DB_READ("fine", "SELECT 1::bigint AS one");
 
-static struct status run_statement(struct call *call, void *context)
+static struct status run_statement(struct call *call, struct job *job)
 {
-	const struct job *job = context;
-
 	return db_run(call, db_unit(call, job->statement));
 }
 
@@ -323,7 +251,7 @@ static void a_broken_statement_does_not_harm_its_neighbours(void **state)
 
 	(void)state;
 	for (int round = 0; round < 2; round++) {
-		run_jobs(jobs, 3, run_statement);
+		work_run_all(run_statement, jobs, 3);
 		assert_reason(jobs[0].outcome, &INTERNAL_ERROR);
 		assert_ok(jobs[1].outcome);
 		assert_ok(jobs[2].outcome);
@@ -335,16 +263,19 @@ static void a_read_cannot_write(void **state)
 	struct job job = { .statement = &SNEAKY };
 
 	(void)state;
-	assert_reason(run_one(run_statement, &job), &INTERNAL_ERROR);
+	assert_reason(work_run(run_statement, &job), &INTERNAL_ERROR);
 	expect_items(0, 0);
 }
 
 static struct db_statement SETTINGS =
-    DB_WRITE("settings", "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, current_setting('statement_timeout') AS timeout,"
-			 " current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle,"
-			 " current_setting('client_encoding') AS encoding, current_setting('application_name') AS name, current_setting('transaction_isolation') AS isolation");
+    DB_WRITE("settings",
+	     "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, "
+	     "current_setting('statement_timeout') AS timeout,"
+	     " current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle,"
+	     " current_setting('client_encoding') AS encoding, current_setting('application_name') AS name, "
+	     "current_setting('transaction_isolation') AS isolation");
 
-static struct status show_settings(struct call *call, void *context)
+static struct status show_settings(struct call *call, struct job *job)
 {
 	struct db_unit *unit = db_unit(call, &SETTINGS);
 	const struct db_rows *rows;
@@ -358,7 +289,7 @@ static struct status show_settings(struct call *call, void *context)
 	assert_string_equal(db_text(rows, 0, "encoding"), "UTF8");
 	assert_string_equal(db_text(rows, 0, "name"), "runtime_db");
 	assert_string_equal(db_text(rows, 0, "isolation"), "read committed");
-	((struct job *)context)->number = db_text(rows, 0, "timeout")[0] == '2' ? 2000 : 0;
+	job->number = db_text(rows, 0, "timeout")[0] == '2' ? 2000 : 0;
 	return STATUS_OK;
 }
 
@@ -367,7 +298,7 @@ static void sessions_have_settings_of_their_own(void **state)
 	struct job job = { 0 };
 
 	(void)state;
-	assert_ok(run_one(show_settings, &job));
+	assert_ok(work_run(show_settings, &job));
 	assert_int_equal(job.number, 2000);
 }
 
@@ -377,9 +308,9 @@ static void the_deadline_becomes_the_timeout(void **state)
 	struct job brief = { .timeout = CLOCK_SECOND }, long_lived = { .timeout = CLOCK_NEVER };
 
 	(void)state;
-	assert_ok(run_one(show_settings, &brief));
+	assert_ok(work_run(show_settings, &brief));
 	assert_int_equal(brief.number, 0);
-	assert_ok(run_one(show_settings, &long_lived));
+	assert_ok(work_run(show_settings, &long_lived));
 	assert_int_equal(long_lived.number, 2000);
 }
 
@@ -401,10 +332,8 @@ static struct status refuse_rider(struct call *call, const struct db_rows *rows)
 	return status_of(&KEY_REUSED);
 }
 
-static struct status ride(struct call *call, void *context)
+static struct status ride(struct call *call, struct job *job)
 {
-	struct job *job = context;
-
 	riders = 0;
 	db_ride_along(call, db_unit(call, &FINE), see_rider);
 	assert_reason(bind_wrongly(call, NULL), NULL);
@@ -429,16 +358,15 @@ static void a_rider_travels_once_and_may_refuse(void **state)
 	struct job job = { .number = 1, .amount = 1 };
 
 	(void)state;
-	assert_ok(run_one(ride, &job));
+	assert_ok(work_run(ride, &job));
 	/* One round trip each. */
-	assert_int_equal(commits_seen, 2);
+	assert_int_equal(work_commits(), 2);
 }
 
 static struct db_statement FLAKY = DB_WRITE("flaky", "SELECT flaky(:id, :code, :times)");
 
-static struct status flaky(struct call *call, void *context)
+static struct status flaky(struct call *call, struct job *job)
 {
-	const struct job *job = context;
 	struct db_unit *unit = db_unit(call, &FLAKY);
 
 	db_bind_int(unit, "id", job->number);
@@ -449,19 +377,21 @@ static struct status flaky(struct call *call, void *context)
 
 static void conflicts_are_tried_again(void **state)
 {
-	struct job serialization = { .number = 1, .text = "40001", .amount = 3 }, deadlock = { .number = 2, .text = "40P01", .amount = 4 };
-	struct job hopeless = { .number = 3, .text = "40001", .amount = 1000 }, locked = { .number = 4, .text = "55P03", .amount = 1 };
+	struct job serialization = { .number = 1, .text = "40001", .amount = 3 },
+		   deadlock = { .number = 2, .text = "40P01", .amount = 4 };
+	struct job hopeless = { .number = 3, .text = "40001", .amount = 1000 },
+		   locked = { .number = 4, .text = "55P03", .amount = 1 };
 
 	(void)state;
 	pg_execute(conninfo, "ALTER SEQUENCE turns RESTART");
-	assert_ok(run_one(flaky, &serialization));
+	assert_ok(work_run(flaky, &serialization));
 	pg_execute(conninfo, "ALTER SEQUENCE turns RESTART");
-	assert_ok(run_one(flaky, &deadlock));
+	assert_ok(work_run(flaky, &deadlock));
 	expect_items(2, 2);
 	pg_execute(conninfo, "ALTER SEQUENCE turns RESTART");
-	assert_reason(run_one(flaky, &hopeless), &CONCURRENT_CHANGE);
+	assert_reason(work_run(flaky, &hopeless), &CONCURRENT_CHANGE);
 	pg_execute(conninfo, "ALTER SEQUENCE turns RESTART");
-	assert_reason(run_one(flaky, &locked), &CONCURRENT_CHANGE);
+	assert_reason(work_run(flaky, &locked), &CONCURRENT_CHANGE);
 }
 
 static void conflicts_in_a_group_are_tried_again(void **state)
@@ -472,7 +402,7 @@ static void conflicts_in_a_group_are_tried_again(void **state)
 	pg_execute(conninfo, "ALTER SEQUENCE turns RESTART");
 	for (int i = 0; i < 10; i++)
 		jobs[i] = (struct job){ .number = i, .text = "40001", .amount = 3 };
-	run_jobs(jobs, 10, flaky);
+	work_run_all(flaky, jobs, 10);
 	for (int i = 0; i < 10; i++)
 		assert_ok(jobs[i].outcome);
 	expect_items(10, 10);
@@ -485,10 +415,10 @@ static void a_changed_result_type_is_overcome(void **state)
 
 	(void)state;
 	pg_execute(conninfo, "CREATE TABLE shape (a int)");
-	assert_ok(run_one(run_statement, &job));
+	assert_ok(work_run(run_statement, &job));
 	pg_execute(conninfo, "ALTER TABLE shape ADD COLUMN b int");
-	assert_ok(run_one(run_statement, &job));
-	assert_ok(run_one(run_statement, &job));
+	assert_ok(work_run(run_statement, &job));
+	assert_ok(work_run(run_statement, &job));
 }
 
 int main(void)
@@ -500,8 +430,6 @@ int main(void)
 		DB_TEST(an_error_at_the_commit_itself_is_found),
 		DB_TEST(errors_say_what_and_where),
 		DB_TEST(the_statements_of_a_unit_succeed_or_fail_together),
-		DB_TEST(values_of_all_types_go_and_come),
-		DB_TEST(large_values_do_not_block_the_pipeline),
 		DB_TEST(wrong_binds_are_refused_unsent),
 		DB_TEST(a_broken_statement_does_not_harm_its_neighbours),
 		DB_TEST(a_read_cannot_write),

@@ -9,9 +9,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 
 struct loop {
+	struct arena *arena; /* with the loop itself */
 	struct event_base *base;
 	struct event *woken;
 	int wake_fd;
@@ -90,12 +92,15 @@ static void wake(struct loop *loop)
 
 struct loop *loop_new(void)
 {
-	struct loop *loop = required(calloc(1, sizeof(*loop)), "memory");
+	struct arena *arena = arena_new(sizeof(struct loop), 0);
+	struct loop *loop = arena_alloc(arena, sizeof(*loop));
 
+	loop->arena = arena;
 	loop->base = make_base();
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	loop->woken = required(loop->wake_fd < 0 ? NULL : event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop),
-			       "eventfd");
+	loop->woken = required(
+	    loop->wake_fd < 0 ? NULL : event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop),
+	    "eventfd");
 	if (event_add(loop->woken, NULL) != 0)
 		required(NULL, "event_add");
 	return loop;
@@ -108,7 +113,7 @@ void loop_free(struct loop *loop)
 	event_free(loop->woken);
 	event_base_free(loop->base);
 	close(loop->wake_fd);
-	free(loop);
+	arena_free(loop->arena);
 }
 
 void loop_run(struct loop *loop)
@@ -129,7 +134,8 @@ void loop_post(struct loop *loop, struct loop_task *task)
 
 	do
 		task->next = newest;
-	while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, task, memory_order_release, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, task, memory_order_release,
+						      memory_order_relaxed));
 	if (newest == NULL)
 		wake(loop);
 }
@@ -163,6 +169,7 @@ static void on_timeout(evutil_socket_t fd, short events, void *argument)
 
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *owner), void *owner)
 {
+	/* house: allocation because timers come and go in any order, each with its waiter */
 	struct loop_timer *timer = required(calloc(1, sizeof(*timer)), "memory");
 
 	timer->event = required(event_new(loop->base, -1, 0, on_timeout, timer), "event_new");

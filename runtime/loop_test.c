@@ -153,7 +153,8 @@ static void timers_ring_once_never_early_and_by_time(void **state)
 static void a_timer_can_be_moved_and_cancelled(void **state)
 {
 	struct alarm moved = { .last = true }, cancelled = { 0 };
-	struct loop_timer *first = loop_timer_new(*state, ring, &moved), *second = loop_timer_new(*state, ring, &cancelled);
+	struct loop_timer *first = loop_timer_new(*state, ring, &moved),
+			  *second = loop_timer_new(*state, ring, &cancelled);
 	const int64_t start = clock_monotonic();
 
 	loop_timer_set(first, 0);
@@ -189,7 +190,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tasks_of_many_threads_all_arrive_in_order, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(a_task_may_post_another, make_loop, drop_loop),
-		cmocka_unit_test_setup_teardown(stopping_before_running_is_remembered_and_running_again_works, make_loop, drop_loop),
+		cmocka_unit_test_setup_teardown(stopping_before_running_is_remembered_and_running_again_works,
+						make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(timers_ring_once_never_early_and_by_time, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(a_timer_can_be_moved_and_cancelled, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(negative_and_endless_delays_are_taken, make_loop, drop_loop),

@@ -48,7 +48,8 @@ static bool failed(const struct run *run, const char *what)
 {
 	const char *error = PQerrorMessage(run->pg);
 
-	log_error("the database cannot be migrated", LOG_TEXT("at", what), LOG_TEXT("why", arena_strndup(run->arena, error, strcspn(error, "\n"))));
+	log_error("the database cannot be migrated", LOG_TEXT("at", what),
+		  LOG_TEXT("why", arena_strndup(run->arena, error, strcspn(error, "\n"))));
 	return false;
 }
 
@@ -73,10 +74,15 @@ static bool execute(const struct run *run, const char *what, const char *sql)
 static PGconn *connect_once(const char *conninfo)
 {
 	/* A lock that is not to be had is better reported than waited for. */
-	const char *const names[] = { "connect_timeout", "dbname", "options", "client_encoding", "fallback_application_name", NULL };
-	const char *const values[] = { "3", conninfo,
-				       "-c search_path=public -c timezone=UTC -c client_min_messages=warning -c statement_timeout=0 -c lock_timeout=60s", "UTF8",
-				       "migrate", NULL };
+	const char *const names[] = { "connect_timeout",           "dbname", "options", "client_encoding",
+				      "fallback_application_name", NULL };
+	const char *const values[] = { "3",
+				       conninfo,
+				       "-c search_path=public -c timezone=UTC -c client_min_messages=warning -c "
+				       "statement_timeout=0 -c lock_timeout=60s",
+				       "UTF8",
+				       "migrate",
+				       NULL };
 
 	return PQconnectdbParams(names, values, 1);
 }
@@ -106,22 +112,25 @@ static bool connect_patiently(struct run *run, const char *conninfo)
 static bool check_server(const struct run *run)
 {
 	const PGresult *wrong = ask(run, "settings",
-				    "SELECT name, setting FROM pg_settings WHERE (name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off')"
+				    "SELECT name, setting FROM pg_settings WHERE (name IN ('fsync', "
+				    "'full_page_writes', 'synchronous_commit') AND setting = 'off')"
 				    " OR (name = 'server_encoding' AND setting <> 'UTF8')",
 				    0, NULL);
 
 	if (wrong == NULL)
 		return false;
 	for (int i = 0; i < PQntuples(wrong); i++)
-		log_error("the database does not keep what it is given", LOG_TEXT("setting", PQgetvalue(wrong, i, 0)), LOG_TEXT("value", PQgetvalue(wrong, i, 1)));
+		log_error("the database does not keep what it is given", LOG_TEXT("setting", PQgetvalue(wrong, i, 0)),
+			  LOG_TEXT("value", PQgetvalue(wrong, i, 1)));
 	return PQntuples(wrong) == 0;
 }
 
 /* Two that create the same table at once may collide in PostgreSQL's own catalogue although both say IF NOT EXISTS; the second try finds it there. */
 static bool make_table(const struct run *run)
 {
-	static const char SQL[] = "CREATE TABLE IF NOT EXISTS schema_migrations"
-				  " (name text PRIMARY KEY, checksum text NOT NULL, time timestamptz NOT NULL DEFAULT now())";
+	static const char SQL[] =
+	    "CREATE TABLE IF NOT EXISTS schema_migrations"
+	    " (name text PRIMARY KEY, checksum text NOT NULL, time timestamptz NOT NULL DEFAULT now())";
 
 	PGresult *result = PQexec(run->pg, SQL);
 	const bool made = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -161,13 +170,15 @@ static bool known(const struct run *run, const char *name)
 /* What a newer program did to the database we cannot know. */
 static bool check_not_newer(const struct run *run)
 {
-	const PGresult *rows = ask(run, "schema_migrations", "SELECT name FROM schema_migrations ORDER BY name", 0, NULL);
+	const PGresult *rows =
+	    ask(run, "schema_migrations", "SELECT name FROM schema_migrations ORDER BY name", 0, NULL);
 
 	if (rows == NULL)
 		return false;
 	for (int i = 0; i < PQntuples(rows); i++) {
 		if (!known(run, PQgetvalue(rows, i, 0))) {
-			log_error("the database is newer than this program", LOG_TEXT("migration", PQgetvalue(rows, i, 0)));
+			log_error("the database is newer than this program",
+				  LOG_TEXT("migration", PQgetvalue(rows, i, 0)));
 			return false;
 		}
 	}
@@ -177,7 +188,8 @@ static bool check_not_newer(const struct run *run)
 /* *ret_done: it has run. False when it ran in another form. */
 static bool look_up(const struct run *run, const char *name, const char *checksum, bool *ret_done)
 {
-	const PGresult *rows = ask(run, name, "SELECT checksum FROM schema_migrations WHERE name = $1", 1, (const char *const[]){ name });
+	const PGresult *rows =
+	    ask(run, name, "SELECT checksum FROM schema_migrations WHERE name = $1", 1, (const char *const[]){ name });
 
 	if (rows == NULL)
 		return false;
@@ -193,13 +205,15 @@ static bool look_up(const struct run *run, const char *name, const char *checksu
 static bool check_order(const struct run *run, const char *name, const char *prefix)
 {
 	const PGresult *rows = ask(run, name,
-				   "SELECT name FROM schema_migrations WHERE name > $1 AND starts_with(name, $2) AND ($2 <> '' OR name NOT LIKE '%/%')", 2,
-				   (const char *const[]){ name, prefix });
+				   "SELECT name FROM schema_migrations WHERE name > $1 AND starts_with(name, $2) AND "
+				   "($2 <> '' OR name NOT LIKE '%/%')",
+				   2, (const char *const[]){ name, prefix });
 
 	if (rows == NULL)
 		return false;
 	if (PQntuples(rows) > 0)
-		log_error("a migration comes too late", LOG_TEXT("migration", name), LOG_TEXT("after", PQgetvalue(rows, 0, 0)));
+		log_error("a migration comes too late", LOG_TEXT("migration", name),
+			  LOG_TEXT("after", PQgetvalue(rows, 0, 0)));
 	return PQntuples(rows) == 0;
 }
 
@@ -214,9 +228,11 @@ static bool apply(const struct run *run, const char *name, const char *checksum,
 		log_error("a migration ended its transaction", LOG_TEXT("migration", name));
 		return false;
 	}
-	if (ask(run, name, "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", 2, (const char *const[]){ name, checksum }) == NULL)
+	if (ask(run, name, "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", 2,
+		(const char *const[]){ name, checksum }) == NULL)
 		return false;
-	log_info("migrated", LOG_TEXT("migration", name), LOG_INT("ms", (clock_monotonic() - start) / CLOCK_MILLISECOND));
+	log_info("migrated", LOG_TEXT("migration", name),
+		 LOG_INT("ms", (clock_monotonic() - start) / CLOCK_MILLISECOND));
 	return true;
 }
 
@@ -231,7 +247,8 @@ static bool migrate_one(const struct run *run, const char *prefix, const struct 
 	if (done)
 		return true;
 	/* Looked up again under the lock: someone else may have run it meanwhile. A failure ends the connection and with it the transaction. */
-	if (!execute(run, name, "BEGIN; LOCK TABLE schema_migrations IN EXCLUSIVE MODE") || !look_up(run, name, checksum, &done))
+	if (!execute(run, name, "BEGIN; LOCK TABLE schema_migrations IN EXCLUSIVE MODE") ||
+	    !look_up(run, name, checksum, &done))
 		return false;
 	if (!done && (!check_order(run, name, prefix) || !apply(run, name, checksum, migration->sql)))
 		return false;
@@ -262,5 +279,6 @@ bool migrate(const char *conninfo, const struct migration *migrations)
 		.sources = { { "runtime/", runtime_migrations }, { "", migrations } },
 	};
 
-	return connect_patiently(&run, conninfo) && check_server(&run) && make_table(&run) && check_not_newer(&run) && migrate_all(&run);
+	return connect_patiently(&run, conninfo) && check_server(&run) && make_table(&run) && check_not_newer(&run) &&
+	       migrate_all(&run);
 }

@@ -16,8 +16,14 @@
 
 #include "test/harness/pg.h"
 
-#define FILE_(name_, sql_) { .name = (name_), .sql = (sql_), .len = sizeof(sql_) - 1 }
-#define END { .name = NULL }
+#define FILE_(name_, sql_)                                                                                             \
+	{                                                                                                              \
+		.name = (name_), .sql = (sql_), .len = sizeof(sql_) - 1                                                \
+	}
+#define END                                                                                                            \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
 
 static const char *conninfo;
 
@@ -40,7 +46,8 @@ static long number(const char *sql)
 	return value;
 }
 
-static const struct migration one[] = { FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);"), END };
+static const struct migration one[] = { FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);"),
+					END };
 static const struct migration two[] = { FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);"),
 					FILE_("0002_two.sql", "INSERT INTO one SELECT a + 1 FROM one;"), END };
 
@@ -56,12 +63,15 @@ static void files_run_once_and_in_order(void **state)
 	/* The runtime's own tables are there, and came first. */
 	assert_int_equal(number("SELECT count(*) FROM idempotency"), 0);
 	assert_int_equal(number("SELECT count(*) FROM schema_migrations WHERE starts_with(name, 'runtime/')"),
-			 number("SELECT count(*) FROM schema_migrations WHERE time < (SELECT time FROM schema_migrations WHERE name = '0001_one.sql')"));
+			 number("SELECT count(*) FROM schema_migrations WHERE time < (SELECT time FROM "
+				"schema_migrations WHERE name = '0001_one.sql')"));
 }
 
 static void a_file_that_changed_is_refused(void **state)
 {
-	static const struct migration changed[] = { FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (2);"), END };
+	static const struct migration changed[] = {
+		FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (2);"), END
+	};
 
 	(void)state;
 	assert_true(migrate(conninfo, one));
@@ -79,9 +89,11 @@ static void a_newer_database_is_refused(void **state)
 
 static void a_file_that_comes_too_late_is_refused(void **state)
 {
-	static const struct migration between[] = { FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);"),
-						    FILE_("0001b_between.sql", "CREATE TABLE between_them ();"),
-						    FILE_("0002_two.sql", "INSERT INTO one SELECT a + 1 FROM one;"), END };
+	static const struct migration between[] = {
+		FILE_("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);"),
+		FILE_("0001b_between.sql", "CREATE TABLE between_them ();"),
+		FILE_("0002_two.sql", "INSERT INTO one SELECT a + 1 FROM one;"), END
+	};
 
 	(void)state;
 	assert_true(migrate(conninfo, two));
@@ -91,9 +103,12 @@ static void a_file_that_comes_too_late_is_refused(void **state)
 
 static void a_file_that_fails_leaves_nothing(void **state)
 {
-	static const struct migration broken[] = { FILE_("0001_fine.sql", "CREATE TABLE fine ();"),
-						   FILE_("0002_broken.sql", "CREATE TABLE half (); SELECT 1/0; CREATE TABLE whole ();"), END };
-	static const struct migration mended[] = { FILE_("0001_fine.sql", "CREATE TABLE fine ();"), FILE_("0002_broken.sql", "CREATE TABLE half ();"), END };
+	static const struct migration broken[] = {
+		FILE_("0001_fine.sql", "CREATE TABLE fine ();"),
+		FILE_("0002_broken.sql", "CREATE TABLE half (); SELECT 1/0; CREATE TABLE whole ();"), END
+	};
+	static const struct migration mended[] = { FILE_("0001_fine.sql", "CREATE TABLE fine ();"),
+						   FILE_("0002_broken.sql", "CREATE TABLE half ();"), END };
 
 	(void)state;
 	assert_false(migrate(conninfo, broken));
@@ -119,7 +134,10 @@ static void a_file_cannot_end_its_transaction(void **state)
 
 static void of_several_that_start_at_once_one_migrates(void **state)
 {
-	static const struct migration slow[] = { FILE_("0001_slow.sql", "CREATE TABLE once (a int); SELECT pg_sleep(0.2); INSERT INTO once VALUES (1);"), END };
+	static const struct migration slow[] = {
+		FILE_("0001_slow.sql", "CREATE TABLE once (a int); SELECT pg_sleep(0.2); INSERT INTO once VALUES (1);"),
+		END
+	};
 	pid_t starters[STARTERS];
 
 	(void)state;
@@ -141,10 +159,13 @@ static void of_several_that_start_at_once_one_migrates(void **state)
 static void a_server_that_forgets_is_refused(void **state)
 {
 	(void)state;
-	pg_execute(conninfo, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$");
+	pg_execute(
+	    conninfo,
+	    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$");
 	assert_false(migrate(conninfo, one));
 	assert_int_equal(number("SELECT count(*) FROM pg_class WHERE relname IN ('one', 'schema_migrations')"), 0);
-	pg_execute(conninfo, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$");
+	pg_execute(conninfo, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = local', "
+			     "current_database()); END $$");
 	assert_true(migrate(conninfo, one));
 }
 

@@ -124,7 +124,8 @@ static void make_cluster(void)
 
 void pg_execute(const char *conninfo, const char *sql)
 {
-	run(NULL, 0, (const char *const[]){ "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", sql, NULL });
+	run(NULL, 0,
+	    (const char *const[]){ "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", sql, NULL });
 }
 
 const char *pg_start(void)
