@@ -95,10 +95,10 @@ export const invoiceState = enumeration('INVOICE_STATE_', {
 	CREDITED: { label: 'Credited', tone: 'idle' },
 });
 
-const ALL = [customerStatus, productState, reservationState, orderState, itemState, shipmentState, invoiceState];
+const WITH_HISTORY = [customerStatus, orderState, shipmentState, invoiceState];
 
-/** The label of any state, as a history names it: it knows the full name only. */
+/** The label of a state in a history, which gives the full name only. */
 export function stateLabel(name) {
-	const owner = ALL.find((states) => states.short(name) !== name);
+	const owner = WITH_HISTORY.find((states) => states.short(name) !== name);
 	return owner ? owner.label(name) : name;
 }

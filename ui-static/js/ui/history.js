@@ -10,10 +10,10 @@ import { Time } from './values.js';
 const FEW = 8;
 const MANY = 200;
 
-/** `path`: the record's own ("/v1/orders/42"). */
-export function History({ path }) {
+/** `path`: the record's own ("/v1/orders/42"). `etag`: its version; when it moves, there is something new to tell. */
+export function History({ path, etag }) {
 	const [size, setSize] = useState(FEW);
-	const live = useLive((signal) => get(`${path}/history`, { pageSize: size }, signal), [path, size]);
+	const live = useLive((signal) => get(`${path}/history`, { pageSize: size }, signal), [path, size, etag]);
 	return html`
 		<${Card} title="History">
 			<${Live} of=${live} show=${({ entries = [], nextPageToken }) => html`

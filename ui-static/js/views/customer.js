@@ -26,7 +26,7 @@ export function CustomerPage({ id }) {
 					<div>
 						<${Orders} customerId=${id} />
 						<${Addresses} of=${customer.addresses ?? []} />
-						<${History} path=${path} />
+						<${History} path=${path} etag=${customer.etag} />
 					</div>
 					<aside><${Card} title="Details"><${Details} customer=${customer} /><//></aside>
 				</div>`}

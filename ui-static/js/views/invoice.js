@@ -26,7 +26,7 @@ export function InvoicePage({ id }) {
 					<div>
 						<${Lines} invoice=${invoice} />
 						<${Payments} of=${invoice.payments ?? []} />
-						<${History} path=${path} />
+						<${History} path=${path} etag=${invoice.etag} />
 					</div>
 					<aside><${Card} title="Details"><${Details} invoice=${invoice} /><//></aside>
 				</div>`}

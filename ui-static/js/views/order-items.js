@@ -76,8 +76,8 @@ function AddItemForm({ path, first, done }) {
 
 /** What of a product can be sold right now. */
 function Availability({ sku, more = '' }) {
-	const { data } = useLive((signal) => availableOf(sku, signal), [sku], { waiting: () => true });
-	return html`<p class="availability" role="status">${data !== undefined && `${formatQuantity(data)} ${more} available now`}</p>`;
+	const { data, stale } = useLive((signal) => availableOf(sku, signal), [sku], { waiting: () => true });
+	return html`<p class="availability" role="status">${data !== undefined && !stale && `${formatQuantity(data)} ${more} available now`}</p>`;
 }
 
 function ChangeDialog({ order, item, path, close }) {

@@ -30,7 +30,7 @@ export function OrderPage({ id }) {
 						<${OrderItems} order=${order} path=${path} />
 						<${Shipments} order=${order} />
 						<${Invoices} order=${order} />
-						<${History} path=${path} />
+						<${History} path=${path} etag=${order.etag} />
 					</div>
 					<aside><${Card} title="Details"><${Details} order=${order} /><//></aside>
 				</div>`}

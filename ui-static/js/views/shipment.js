@@ -24,7 +24,7 @@ export function ShipmentPage({ id }) {
 				<div class="columns">
 					<div>
 						<${Lines} of=${shipment.lines ?? []} />
-						<${History} path=${path} />
+						<${History} path=${path} etag=${shipment.etag} />
 					</div>
 					<aside><${Card} title="Details"><${Details} shipment=${shipment} /><//></aside>
 				</div>`}
