@@ -2,7 +2,7 @@
 LLHTTP := /usr/share/llhttp
 
 gateway_NEEDS := runtime protos base
-gateway_LIBS := -lgrpc -lgpr -lprotobuf-c -levent_core -levent_extra -levent_openssl -levent_pthreads -lssl -lcrypto -lpthread
+gateway_LIBS := -lgrpc -lgpr -lprotobuf-c -levent_core -levent_extra -levent_openssl -levent_pthreads -lssl -lcrypto -lz -lpthread
 gateway_CPPFLAGS := -isystem /usr/share/include/llhttp
 gateway_EXTRA := $(addprefix $(O)/obj/llhttp/,api.o http.o llhttp.o)
 $(gateway_EXTRA): $(O)/obj/llhttp/%.o: $(LLHTTP)/%.c $(O)/toolchain.mk
