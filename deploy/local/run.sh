@@ -195,7 +195,7 @@ done
 for name in "${SERVICES[@]}"; do
 	wait_for "$name" is_serving "$name"
 done
-launch gateway "LISTEN=127.0.0.1:$HTTP_PORT" "UI_DIR=$UI_DIR"
+launch gateway "HTTP_LISTEN=127.0.0.1:$HTTP_PORT" "UI_DIR=$UI_DIR"
 wait_for gateway is_answering
 load_demo
 say "ready at $URL (gRPC: ${SERVICES[*]} on ports $((GRPC_PORT_BASE + 1)) to $((GRPC_PORT_BASE + 5)); logs in $RUN_DIR/log; Ctrl-C stops)"
