@@ -16,19 +16,19 @@ static struct db_statement LIST_PRODUCTS =
 			     " AND (:state = '' OR state = :state) AND " SEARCH_MATCHES " ORDER BY sku LIMIT :limit");
 
 static struct db_statement CREATE_PRODUCT =
-    DB_WRITE("create_product", WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM product WHERE sku = "
-					   ":aggregate_id::text)") ", created AS (INSERT INTO product (" PRODUCT_COLUMNS
-								   ", search)"
-								   " SELECT :aggregate_id::text, :version, :name, "
-								   ":description, :currency, :unit_price, "
-								   ":tax_rate_basis_points, :packaging,"
-								   " :content_quantity, :measure, :weight_grams, "
-								   ":reorder_level, :state, :time, :time, "
-								   "lower(:search) FROM accepted)"
-								   ", stocked AS (INSERT INTO stock (sku, location_id, "
-								   "on_hand, reserved, update_time)"
-								   " SELECT :aggregate_id::text, '" MAIN_LOCATION
-								   "', 0, 0, :time FROM accepted)" WRITE_END);
+    DB_WRITE("create_product",
+	     WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM product WHERE sku = "
+			 ":aggregate_id::text)") ", created AS (INSERT INTO product (" PRODUCT_COLUMNS ", search)"
+						 " SELECT :aggregate_id::text, :version, :name, "
+						 ":description, :currency, :unit_price, "
+						 ":tax_rate_basis_points, :packaging,"
+						 " :content_quantity, :measure, :weight_grams, "
+						 ":reorder_level, :state, :time, :time, "
+						 "lower(:search) FROM accepted)"
+						 ", stocked AS (INSERT INTO stock (sku, location_id, "
+						 "on_hand, reserved, update_time)"
+						 " SELECT :aggregate_id::text, '" MAIN_LOCATION
+						 "', 0, 0, :time FROM accepted)" WRITE_END);
 
 static struct db_statement UPDATE_PRODUCT =
     DB_WRITE("update_product",
