@@ -38,12 +38,12 @@ static void start_batch(struct rpc_server_call *sc, const grpc_op *ops, size_t c
 	}
 }
 
-/* What answers health checks and reflection is not worth a line, unless it fails. */
+/* What answers health checks and reflection is not worth a line, unless it breaks. */
 static enum log_level level_of(const struct rpc_server_call *sc)
 {
-	if (sc->outcome.reason == NULL && !sc->served->method->policy.present)
-		return LOG_DEBUG;
-	return status_code(sc->outcome) == CODE_INTERNAL ? LOG_ERROR : LOG_INFO;
+	if (status_code(sc->outcome) == CODE_INTERNAL)
+		return LOG_ERROR;
+	return sc->served == NULL || sc->served->method->policy.present ? LOG_INFO : LOG_DEBUG;
 }
 
 static void log_call(const struct rpc_server_call *sc)
@@ -300,6 +300,9 @@ static struct status open_request(struct rpc_server_call *sc)
 
 	if (bytes.data == NULL)
 		return status_private(call->arena, &MALFORMED_MESSAGE, "there is no message");
+	if (bytes.len > (size_t)sc->server->limits.max_message)
+		return status_printf(call->arena, &MESSAGE_TOO_COMPLEX, "A request may have at most %lld bytes.",
+				     (long long)sc->server->limits.max_message);
 	TRY(pb_check(call->arena, call->method->input, bytes));
 	TRY(pb_unpack(call->arena, sc->served->input, bytes, &sc->request));
 	if (call->method->policy.write)
@@ -310,9 +313,8 @@ static struct status open_request(struct rpc_server_call *sc)
 static void on_received(struct rpc_event *event, bool ok)
 {
 	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, received);
-	const struct status status = open_request(sc);
+	const struct status status = ok ? open_request(sc) : status_of(&CALL_CANCELLED);
 
-	(void)ok; /* then there is no message */
 	grpc_byte_buffer_destroy(sc->payload);
 	sc->payload = NULL;
 	if (status.reason != NULL)

@@ -3,10 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <grpc/grpc_security.h>
-#include <grpc/support/alloc.h>
 
 #include "base/clock.h"
 #include "runtime/coroutine.h"
@@ -17,6 +14,7 @@
 
 #define TIMEOUT (30 * CLOCK_SECOND)  /* for a call whose caller has no deadline, to a method that has none */
 #define REPLY_MAX (16 * 1024 * 1024) /* bytes that a peer may answer */
+#define METADATA_MAX (16 * 1024)
 #define OWN_PAIRS 3
 
 /*
@@ -70,23 +68,28 @@ static void broken(const char *what, const char *name)
 	abort();
 }
 
+static grpc_arg number(const char *name, int value)
+{
+	return (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)name, .value.integer = value };
+}
+
 static grpc_channel *create(const char *target)
 {
 	grpc_arg args[] = {
 		{ GRPC_ARG_STRING,
 		  (char *)(uintptr_t)GRPC_ARG_SERVICE_CONFIG,
 		  { .string = (char *)(uintptr_t)SERVICE_CONFIG } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_ENABLE_HTTP_PROXY, { .integer = 0 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_ENABLE_CHANNELZ, { .integer = 0 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, { .integer = REPLY_MAX } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_MAX_METADATA_SIZE, { .integer = 16 * 1024 } },
+		number(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+		number(GRPC_ARG_ENABLE_CHANNELZ, 0),
+		number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, REPLY_MAX),
+		number(GRPC_ARG_MAX_METADATA_SIZE, METADATA_MAX),
 		/* A service that was restarted is found again soon. */
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, { .integer = 100 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, { .integer = 100 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, { .integer = 2000 } },
+		number(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
+		number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100),
+		number(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000),
 		/* A machine that is gone is noticed in 15 s and not at the deadline of every call. */
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_KEEPALIVE_TIME_MS, { .integer = 10000 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_KEEPALIVE_TIMEOUT_MS, { .integer = 5000 } },
+		number(GRPC_ARG_KEEPALIVE_TIME_MS, 10000),
+		number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000),
 	};
 	const grpc_channel_args all = { sizeof(args) / sizeof(args[0]), args };
 	grpc_channel_credentials *credentials = grpc_insecure_credentials_create();

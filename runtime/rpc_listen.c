@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <grpc/grpc_security.h>
 
 #include "base/log.h"
 #include "runtime/rpc_private.h"

@@ -10,6 +10,7 @@
 
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 
 #include "base/list.h"
 #include "runtime/rpc_server.h"
@@ -123,7 +124,9 @@ struct rpc_server_call {
 	const ProtobufCMessageDescriptor *transfer_type; /* receiving */
 	void *transfer_message;
 	struct status transfer_status;
-	bool transferring, opened; /* the initial metadata was sent */
+	bool transferring;
+	bool opened; /* the initial metadata was sent */
+	bool expired; /* given up at the deadline */
 };
 
 /* rpc_call.c: arms one more call; refuses or runs what arrives. */

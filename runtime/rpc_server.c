@@ -1,6 +1,7 @@
 /* The server as a whole: what it serves, how many at once, and how it ends. One call's life is in rpc_call.c, addresses are in rpc_listen.c. */
 #include "runtime/rpc_server.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 #define ARMED 32      /* calls that core may hand out before the loop arms more */
 #define SPARE_MAX 256 /* arenas kept for the next calls */
 #define FIRST_BLOCK ((size_t)16 * 1024)
-#define BUDGET_FACTOR 8        /* what a message may unpack to, in its allowed sizes */
-#define RESERVE 16             /* one part of so many is kept for workers, operators and health */
+#define BUDGET_FACTOR 8 /* what a message may unpack to, in its allowed sizes */
+#define RESERVE 16      /* one part of so many is kept for workers, operators and health */
+#define METADATA_MAX (16 * 1024)
+#define EXPLAINED 4            /* messages of up to so many times the allowed size */
 #define CUT_AFTER CLOCK_SECOND /* when clients do not let go of connections */
 
 static void broken(const char *what, const char *name) __attribute__((noreturn));
@@ -76,27 +79,31 @@ static void share_room(struct rpc_server *server)
 	server->room[CLASS_SHEDDABLE] = common * 3 / 4 > 0 ? common * 3 / 4 : 1;
 }
 
+static grpc_arg number(const char *name, int64_t value)
+{
+	return (grpc_arg){
+		.type = GRPC_ARG_INTEGER,
+		.key = (char *)(uintptr_t)name,
+		.value.integer = value > INT_MAX ? INT_MAX : (int)value,
+	};
+}
+
 static grpc_server *create(const struct rpc_limits *limits)
 {
 	grpc_arg args[] = {
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_ALLOW_REUSEPORT, { .integer = 0 } },
-		{ GRPC_ARG_INTEGER,
-		  (char *)(uintptr_t)GRPC_ARG_MAX_CONCURRENT_STREAMS,
-		  { .integer = (int)limits->max_streams } },
-		{ GRPC_ARG_INTEGER,
-		  (char *)(uintptr_t)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-		  { .integer = (int)limits->max_message } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_MAX_METADATA_SIZE, { .integer = 16 * 1024 } },
+		number(GRPC_ARG_ALLOW_REUSEPORT, 0),
+		number(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits->max_streams),
+		number(GRPC_ARG_MAX_METADATA_SIZE, METADATA_MAX),
+		/* Core ends what is too large without an explanation; within reason we would rather explain it ourselves. */
+		number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, limits->max_message * EXPLAINED),
 		/* Finds clients that are gone, and lets ours do the same with us. */
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_KEEPALIVE_TIME_MS, { .integer = 30000 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_KEEPALIVE_TIMEOUT_MS, { .integer = 10000 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, { .integer = 1 } },
-		{ GRPC_ARG_INTEGER,
-		  (char *)(uintptr_t)GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-		  { .integer = 5000 } },
+		number(GRPC_ARG_KEEPALIVE_TIME_MS, 30000),
+		number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000),
+		number(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+		number(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000),
 		/* Replies are not compressed, and nobody asks for channelz: both cost every call. */
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, { .integer = 0 } },
-		{ GRPC_ARG_INTEGER, (char *)(uintptr_t)GRPC_ARG_ENABLE_CHANNELZ, { .integer = 0 } },
+		number(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
+		number(GRPC_ARG_ENABLE_CHANNELZ, 0),
 	};
 	const grpc_channel_args all = { sizeof(args) / sizeof(args[0]), args };
 

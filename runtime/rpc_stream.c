@@ -31,6 +31,7 @@ static void give_up(void *argument)
 {
 	struct rpc_server_call *sc = argument;
 
+	sc->expired = true;
 	grpc_call_cancel_with_status(sc->core, GRPC_STATUS_DEADLINE_EXCEEDED, DEADLINE_PASSED.sentence, NULL);
 }
 
@@ -47,6 +48,8 @@ static struct status transfer(struct rpc_server_call *sc)
 	while (sc->transferring)
 		coroutine_wait();
 	loop_timer_free(limit);
+	if (sc->expired)
+		return status_of(&DEADLINE_PASSED);
 	TRY(call_check(&sc->call));
 	return sc->transfer_status;
 }

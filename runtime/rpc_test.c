@@ -262,9 +262,15 @@ static void what_is_not_of_the_contract_is_refused(void **state)
 
 static struct status sends_too_much(struct call *call)
 {
-	char *text = arena_alloc(call->arena, (size_t)usual_limits.max_message + 1);
+	const size_t limit = (size_t)usual_limits.max_message;
+	char *text = arena_alloc(call->arena, limit * 8 + 1);
+	struct status status;
 
-	memset(text, 'x', (size_t)usual_limits.max_message);
+	memset(text, 'x', limit);
+	status = ask(call, text, NULL);
+	assert_true(status_is(status, &MESSAGE_TOO_COMPLEX));
+	assert_string_equal(status_message(status), "A request may have at most 65536 bytes.");
+	memset(text, 'x', limit * 8); /* beyond what is looked at at all */
 	assert_true(status_is(ask(call, text, NULL), &MESSAGE_TOO_COMPLEX));
 	return ask(call, "and the connection lives", NULL);
 }
