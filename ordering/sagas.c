@@ -210,10 +210,12 @@ struct status saga_place(struct call *call, Ordering__Order *order, struct order
 	case SAGA_REFUSED:
 		return record_refused(call, &work, status);
 	case SAGA_UNKNOWN:
+		return status;
 	case SAGA_BUG:
-		return peer_refusal(call, status, NULL, 0);
+		break;
 	}
-	return status;
+	return status_private(call->arena, &INTERNAL_ERROR, "the order cannot be placed: %s: %s", status.reason->name,
+			      status_message(status));
 }
 
 /* One order that waits; its failure is told here, so that the next one has its turn. */
