@@ -14,7 +14,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from './client.mjs';
 import { BUILD, ROOT } from './contract.mjs';
-import { patience, until } from './wait.mjs';
+import { Hopeless, patience, until } from './wait.mjs';
 
 const run = promisify(execFile);
 
@@ -30,9 +30,10 @@ const PUBLIC = {
 
 // A program under test: its process, its log, and how it ended.
 class Program {
-	constructor(name, args, folder) {
+	constructor(name, args, folder, environment = {}) {
 		this.name = name;
 		this.args = args;
+		this.environment = environment;
 		this.log = path.join(folder, `${name}.log`);
 	}
 
@@ -40,7 +41,7 @@ class Program {
 		const log = fs.openSync(this.log, 'a');
 		const command = process.env.QUAYSIDE_MODE === 'valgrind' ? valgrind(this.name) : [];
 		const [program, ...args] = [...command, path.join(BUILD, 'bin', this.name), ...this.args];
-		this.process = spawn(program, args, { stdio: ['ignore', log, log] });
+		this.process = spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...this.environment } });
 		fs.closeSync(log);
 		this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve({ code, signal })));
 	}
@@ -131,10 +132,11 @@ class System {
 		await run(path.join(ROOT, 'deploy/local/databases.sh'), [this.database]);
 	}
 
-	startService(name, flags = []) {
+	// port: a loopback port to listen on as well, for clients that know no Unix sockets.
+	startService(name, flags = [], port = undefined) {
 		const peers = (PEERS[name] ?? []).map((peer) => `--${peer}-address=${this.address(peer)}`);
-		this.programs[name] = new Program(name, [`--listen=${this.address(name)}`, `--database=host=${this.database} user=${name} dbname=${name}`,
-			...peers, ...flags], this.folder);
+		this.programs[name] = new Program(name, [`--listen=${this.address(name)}${port ? `,127.0.0.1:${port}` : ''}`, ...peers, ...flags],
+			this.folder, { [`QUAYSIDE_${name.toUpperCase()}_DATABASE`]: `host=${this.database} user=${name} dbname=${name}` });
 		this.programs[name].start();
 	}
 
@@ -150,8 +152,8 @@ class System {
 	// Fails at once when the program has ended instead of letting its caller wait.
 	alive(name) {
 		const program = this.programs[name];
-		if (!program.running) throw new Error(`${name} ended by itself:\n${fs.readFileSync(program.log, 'utf8').slice(-4000)}`);
-		return true;
+		if (program.running) return true;
+		throw new Hopeless(`${name} ended by itself:\n${fs.readFileSync(program.log, 'utf8').slice(-4000)}`);
 	}
 
 	serving(name, service = '') {

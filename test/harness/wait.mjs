@@ -8,6 +8,9 @@ export function patience(ms) {
 	return ms * FACTOR;
 }
 
+// What no waiting will mend.
+export class Hopeless extends Error {}
+
 // Returns the first truthy value of probe(); fails with the last error, or naming what was waited for.
 export async function until(what, probe, ms = 15_000) {
 	const end = performance.now() + patience(ms);
@@ -18,6 +21,7 @@ export async function until(what, probe, ms = 15_000) {
 			if (value) return value;
 			failure = undefined;
 		} catch (error) {
+			if (error instanceof Hopeless) throw error;
 			failure = error;
 		}
 		if (performance.now() > end) throw new Error(`waited ${patience(ms)} ms in vain for ${what}`, { cause: failure });
