@@ -4,8 +4,7 @@ export class Problem extends Error {
 	constructor({ status = 0, title = '', detail = '', code = '', reason = '', metadata = {}, violations = [] }) {
 		super(detail || title);
 		this.name = 'Problem';
-		Object.assign(this, { status, title, detail, code, reason, metadata });
-		this.violations = violations.map(({ field, description }) => ({ field: fieldPath(field), description }));
+		Object.assign(this, { status, title, detail, code, reason, metadata, violations });
 	}
 
 	/** Somebody else changed the record since it was read. */
@@ -49,26 +48,25 @@ function parse(text) {
 	}
 }
 
-/** A field's path as our forms name it: "unit_price" and "unitPrice" are the same. */
-export function fieldPath(path = '') {
-	return path.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+/**
+ * Sorts violations by the names of a form's fields, in the order of the names. A violation belongs to the field of its path, or else to the field
+ * that its path lies in ("unitPrice.minorUnits" to "unitPrice"), or else to the one that its path ends with ("lines[0].quantity", which another
+ * service named, to "quantity"). What belongs to no field is in `others`.
+ */
+export function sortViolations(violations, names) {
+	const found = new Map();
+	const others = [];
+	for (const violation of violations) {
+		const name = ownerOf(violation.field, names);
+		if (!name) others.push(violation);
+		else if (!found.has(name)) found.set(name, violation.description);
+	}
+	const byField = names.filter((name) => found.has(name)).map((name) => [name, found.get(name)]);
+	return { byField: Object.fromEntries(byField), others };
 }
 
-/**
- * Sorts violations by the names of a form's fields. A violation belongs to the field of its path, with or without the message that wraps the
- * form's values ("customer.email" to "email"), or else to the field that its path lies in ("unitPrice.minorUnits" to "unitPrice"), or else to the
- * one that its path ends with ("lines[0].quantity", which another service named, to "quantity").
- */
-export function sortViolations(violations, names, wrapper) {
-	const byField = {};
-	const others = [];
-	for (const { field, description } of violations) {
-		const path = wrapper && field.startsWith(`${wrapper}.`) ? field.slice(wrapper.length + 1) : field;
-		const name = names.find((name) => path === name)
-			?? names.find((name) => path.startsWith(`${name}.`) || path.startsWith(`${name}[`))
-			?? names.find((name) => path.endsWith(`.${name}`));
-		if (name) byField[name] ??= description;
-		else others.push({ field, description });
-	}
-	return { byField, others };
+function ownerOf(path, names) {
+	return names.find((name) => path === name)
+		?? names.find((name) => path.startsWith(`${name}.`) || path.startsWith(`${name}[`))
+		?? names.find((name) => path.endsWith(`.${name}`));
 }

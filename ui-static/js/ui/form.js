@@ -12,15 +12,14 @@ const FormContext = createContext();
  * `prepare(values, fail)`: the request's body; fail(name, description) tells that a value cannot even be sent.
  * `send(body, key)`: sends it. The key stays the same until there is a definite answer, so trying again after a lost connection does nothing twice.
  * `done(answer)`: called after success.
- * `wrapper`: the message that holds the values in the contract ("customer").
  */
-export function useForm({ initial = {}, prepare = (values) => values, send, done, wrapper }) {
+export function useForm({ initial = {}, prepare = (values) => values, send, done }) {
 	const [values, setValues] = useState(initial);
 	const [problem, setProblem] = useState();
 	const [busy, setBusy] = useState(false);
 	const labels = useRef(new Map());
 	const key = useRef(crypto.randomUUID());
-	const { byField, others } = useMemo(() => sortViolations(problem?.violations ?? [], [...labels.current.keys()], wrapper), [problem]);
+	const { byField, others } = useMemo(() => sortViolations(problem?.violations ?? [], [...labels.current.keys()]), [problem]);
 
 	return { values, problem, busy, byField, others, labels: labels.current, set, submit };
 
@@ -88,12 +87,12 @@ function Summary({ form: { problem, byField, others, labels }, reload }) {
 	const named = Object.entries(byField).map(([name, description]) => ({ ...labels.get(name), description }));
 	return html`
 		<div class="notice notice-bad" role="alert" tabindex="-1" ref=${box}>
-			<h2>${headline(problem, named.length + others.length)}</h2>
-			${!problem.violations.length && html`<p>${problem.message}</p>`}
+			<h2>${headline(problem, named.length)}</h2>
+			${(others.length > 0 || !problem.violations.length) && html`<p>${about(problem)}${problem.message}</p>`}
 			<ul>
 				${named.map(({ id, label, description }) => html`
 					<li><a href="#${id}" onClick=${(event) => focusField(event, id)}>${label}: ${description}</a></li>`)}
-				${others.map(({ field, description }) => html`<li>${field}: ${description}</li>`)}
+				${others.map(({ description }) => html`<li>${description}</li>`)}
 			</ul>
 		</div>`;
 }
@@ -102,6 +101,9 @@ function headline(problem, count) {
 	if (!count) return problem.title || 'This could not be saved';
 	return count === 1 ? 'One entry needs another look' : `${count} entries need another look`;
 }
+
+/** What a refusal is about, where no field says so. */
+const about = ({ metadata: { sku } }) => (sku ? `${sku}: ` : '');
 
 function focusField(event, id) {
 	event.preventDefault();

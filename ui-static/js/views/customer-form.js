@@ -49,7 +49,7 @@ export function CustomerEditPage({ id }) {
 }
 
 function CustomerForm({ options, action, cancel, reload }) {
-	const form = useForm({ ...options, wrapper: 'customer', prepare });
+	const form = useForm({ ...options, prepare });
 	const { addresses } = form.values;
 	const [added, setAdded] = useState();
 

@@ -50,7 +50,7 @@ export function ProductEditPage({ sku }) {
 }
 
 function ProductForm({ options, isNew = false, action, cancel, reload }) {
-	const form = useForm({ ...options, wrapper: 'product', prepare });
+	const form = useForm({ ...options, prepare });
 	return html`
 		<${Form} form=${form} action=${action} cancel=${cancel} reload=${reload}>
 			<fieldset>
