@@ -208,8 +208,7 @@ static struct status build_message(struct exchange *exchange)
 		.derive_mask = str_is(request->method, "PATCH"),
 	};
 
-	TRY(bind_request(request->arena, &exchange->match, request->query, http_field(request, "if-match"),
-			 &source.bindings));
+	TRY(bind_request(request->arena, &exchange->match, request->query, http_field(request, "if-match"), &source));
 	return transcode_request(request->arena, &source, &exchange->bytes);
 }
 

@@ -2,11 +2,12 @@
  * api: requests under /v1 as calls to the services.
  *
  * Invariants
- * - Each request becomes one call in a coroutine of its own, with the method's deadline or the client's (Request-Timeout: seconds) if that is sooner.
- *   When the client goes, the call is cancelled at once.
- * - A method that writes always gets a key: the client's Idempotency-Key, or one made here, so that a retry on the way cannot do it twice.
- * - Answers: a Document as itself; a resource with its ETag; what a Create method made with 201 and Location; 304 where If-None-Match has the
- *   resource's tag; failures as problems.
+ * - Each request becomes one call in a coroutine of its own, with the method's deadline or the client's
+ *   (Request-Timeout: seconds) if that is sooner. When the client goes, the call is cancelled at once.
+ * - A method that writes always gets a key: the client's Idempotency-Key, or one made here, so that a retry on the
+ *   way cannot do it twice.
+ * - Answers: a Document as itself; a resource with its ETag; what a Create method made with 201 and Location; 304
+ *   where If-None-Match has the resource's tag; failures as problems.
  * - Pages of other sites cannot change anything: browsers tell where a request comes from (Sec-Fetch-Site).
  *
  * Usage

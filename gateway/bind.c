@@ -182,14 +182,14 @@ static struct binding *reversed(struct binding *list)
 }
 
 struct status bind_request(struct arena *arena, const struct route_match *match, struct str query, struct str if_match,
-			   struct binding **ret_bindings)
+			   struct transcode_request *request)
 {
 	struct work work = { .arena = arena, .route = match->route };
 
 	bind_path(&work, match);
 	bind_query(&work, query);
-	TRY(work.status);
 	TRY(bind_if_match(&work, if_match));
-	*ret_bindings = reversed(work.bindings);
+	request->bindings = reversed(work.bindings);
+	request->violations = work.status;
 	return STATUS_OK;
 }

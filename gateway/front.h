@@ -2,9 +2,9 @@
  * front: which part answers a request: the API under /v1, health under /healthz and /readyz, the UI everywhere else.
  *
  * Invariants
- * - /healthz answers 200 as long as the process takes requests. /readyz answers 200 once every service was reachable, until the process is to stop;
- *   a service that goes away later does not make the gateway unready, since the others can still be reached through it. Both name each service's
- *   connection.
+ * - /healthz answers 200 as long as the process takes requests. /readyz answers 200 once every service was reachable,
+ *   until the process is to stop; a service that goes away later does not make the gateway unready, since the others
+ *   can still be reached through it. Both name each service's connection.
  *
  * Usage
  *     struct front front = { .api = api, .files = files, .peers = peers };

@@ -1,14 +1,19 @@
 /*
- * http: an HTTP/1.1 server for strangers (RFC 9110, 9112), with or without TLS: connections, limits, deadlines, orderly answers.
+ * http: an HTTP/1.1 server for strangers (RFC 9110, 9112), with or without TLS: connections, limits, deadlines,
+ * orderly answers.
  *
  * Invariants
- * - Messages are read by llhttp, and what it would let pass is refused by our own checks: see http_parser.h. After a refusal nothing more is read.
- * - A connection has one request at a time; further ones wait unread, so answers keep their order and a client that does not read stops being read.
- * - Every wait has an absolute deadline: for the head and for the body of a request, between requests, for taking the answer. A trickle of bytes does
- *   not extend it.
- * - handle() is called once for each request, on the loop's own stack; http_respond() must follow once for each, then or later. The request and its
- *   arena live until then, even when the client has gone meanwhile: request->gone() tells (the client's half-close counts as going).
- * - Every answer carries the headers that keep a browser from doing what was not meant (nosniff, no referrer, own origin only, ...).
+ * - Messages are read by llhttp, and what it would let pass is refused by our own checks: see http_parser.h. After a
+ *   refusal nothing more is read.
+ * - A connection has one request at a time; further ones wait unread, so answers keep their order and a client that
+ *   does not read stops being read.
+ * - Every wait has an absolute deadline: for the head and for the body of a request, between requests, for taking the
+ *   answer. A trickle of bytes does not extend it.
+ * - handle() is called once for each request, on the loop's own stack; http_respond() must follow once for each, then
+ *   or later. The request and its arena live until then, even when the client has gone meanwhile: request->gone()
+ *   tells (the client's half-close counts as going).
+ * - Every answer carries the headers that keep a browser from doing what was not meant (nosniff, no referrer, own
+ *   origin only, ...).
  * - One log line per request; the query, which may hold personal data, is not in it.
  *
  * Usage
@@ -16,7 +21,9 @@
  *     if (!http_server_listen(server, "127.0.0.1:8080")) ...
  *     static void handle(void *owner, struct http_request *request)
  *     {
- *             http_respond(request, &(const struct http_response){ .status = 200, .content_type = "text/plain", .body = STR("hello") });
+ *             const struct http_response hello = { .status = 200, .content_type = "text/plain", .body = STR("hello") };
+ *
+ *             http_respond(request, &hello);
  *     }
  */
 #ifndef QUAYSIDE_GATEWAY_HTTP_H
@@ -47,7 +54,10 @@ struct http_request {
 	struct str body;
 	const char *peer; /* the client's address, without port */
 
-	/* Set when the request cannot be served whatever it asks for: the status to answer, and why. Then the rest may be missing. */
+	/*
+	 * Set when the request cannot be served whatever it asks for: the status to answer, and why. Then the rest
+	 * may be missing.
+	 */
 	int refusal;
 	const char *refusal_detail;
 
@@ -95,12 +105,15 @@ struct http_limits {
 struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits, struct ssl_ctx_st *tls,
 				    void (*handle)(void *owner, struct http_request *request), void *owner);
 
-/* "127.0.0.1:8080" or "[::1]:8080"; port 0 picks one (it is in the log). False, with a log line, when the address cannot be had. */
+/*
+ * "127.0.0.1:8080" or "[::1]:8080"; port 0 picks one (it is in the log). False, with a log line, when the address
+ * cannot be had.
+ */
 bool http_server_listen(struct http_server *server, const char *address);
 
 /*
- * Takes no new connections, answers what was asked (with Connection: close), and cuts what is left after grace microseconds.
- * drained(context) is called on the loop when no connection and no request is left.
+ * Takes no new connections, answers what was asked (with Connection: close), and cuts what is left after grace
+ * microseconds. drained(context) is called on the loop when no connection and no request is left.
  */
 void http_server_drain(struct http_server *server, int64_t grace, void (*drained)(void *context), void *context);
 

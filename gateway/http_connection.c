@@ -184,7 +184,9 @@ void http_connection_answer(struct http_connection *c, struct str head, struct s
 	enter(c, PHASE_WRITING);
 }
 
-/* Everything is said. Closing now would reset the connection, and with it the answer, if the client is still sending. */
+/*
+ * Everything is said. Closing now would reset the connection, and with it the answer, if the client is still sending.
+ */
 static void linger(struct http_connection *c)
 {
 	SSL *tls = bufferevent_openssl_get_ssl(c->socket);

@@ -259,7 +259,10 @@ static bool check_expectation(struct http_parser *parser)
 	return true;
 }
 
-/* Behind scheme and authority, which proxies may be sent (RFC 9112, 3.2.2), the target is a path with an optional query. */
+/*
+ * Behind scheme and authority, which proxies may be sent (RFC 9112, 3.2.2), the target is a path with an optional
+ * query.
+ */
 static bool take_target(struct http_parser *parser)
 {
 	struct http_request *request = parser->request;

@@ -1,13 +1,14 @@
 /*
- * http_parser: bytes to requests. llhttp reads; what it is lax about is checked here, because proxies and servers that read one message differently
- * are how requests get smuggled.
+ * http_parser: bytes to requests. llhttp reads; what it is lax about is checked here, because proxies and servers
+ * that read one message differently are how requests get smuggled.
  *
  * Invariants
- * - Lines end in CR LF. A bare CR or LF, a NUL or other control character, and a folded line are refused, also in the framing of chunks.
- * - HTTP/1.1 needs exactly one Host. Content-Length is at most one field of digits; Transfer-Encoding is at most one field, "chunked"; never both.
- *   Fields that decide something come once.
- * - A line has at most HTTP_LINE_MAX bytes, a head HTTP_HEAD_MAX bytes and HTTP_FIELDS_MAX fields, a body what the limit says, also when it comes
- *   in chunks (whose framing may take as much again).
+ * - Lines end in CR LF. A bare CR or LF, a NUL or other control character, and a folded line are refused, also in the
+ *   framing of chunks.
+ * - HTTP/1.1 needs exactly one Host. Content-Length is at most one field of digits; Transfer-Encoding is at most one
+ *   field, "chunked"; never both. Fields that decide something come once.
+ * - A line has at most HTTP_LINE_MAX bytes, a head HTTP_HEAD_MAX bytes and HTTP_FIELDS_MAX fields, a body what the
+ *   limit says, also when it comes in chunks (whose framing may take as much again).
  *
  * Usage
  *     http_parser_start(&parser, request, max_body);
@@ -55,7 +56,10 @@ struct http_parser {
 /* For a new request, which must stay valid until it is complete or refused; its arena takes everything. */
 void http_parser_start(struct http_parser *parser, struct http_request *request, size_t max_body);
 
-/* Reads at most bytes.len bytes, at most one request; *ret_used is how many. After HTTP_COMPLETE or HTTP_REFUSED it must be started anew. */
+/*
+ * Reads at most bytes.len bytes, at most one request; *ret_used is how many. After HTTP_COMPLETE or HTTP_REFUSED it
+ * must be started anew.
+ */
 enum http_progress http_parse(struct http_parser *parser, struct str bytes, size_t *ret_used);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * http_private: what the parts of the HTTP server share. Included by http_server.c, http_connection.c and http_response.c only.
+ * http_private: what the parts of the HTTP server share. Included by http_server.c, http_connection.c and
+ * http_response.c only.
  *
  * Invariants
- * - A connection lives in its own arena; a request in another, from its first byte until http_respond(), which may be longer than the connection.
+ * - A connection lives in its own arena; a request in another, from its first byte until http_respond(), which may be
+ *   longer than the connection.
  */
 #ifndef QUAYSIDE_GATEWAY_HTTP_PRIVATE_H
 #define QUAYSIDE_GATEWAY_HTTP_PRIVATE_H

@@ -1,4 +1,7 @@
-/* The reader: a state machine over what may come next; containers are remembered one bool per level. Numbers and the writer are in json_value.c. */
+/*
+ * The reader: a state machine over what may come next; containers are remembered one bool per level. Numbers and the
+ * writer are in json_value.c.
+ */
 #include "gateway/json.h"
 
 #include <string.h>
@@ -157,7 +160,10 @@ static size_t put_utf8(char *out, uint32_t point)
 	return len;
 }
 
-/* \uXXXX, or a pair of them for a code point beyond U+FFFF; at is behind the 'u'. Returns the bytes written, or 0; *at moves on. */
+/*
+ * \uXXXX, or a pair of them for a code point beyond U+FFFF; at is behind the 'u'. Returns the bytes written, or 0;
+ * *at moves on.
+ */
 static size_t unicode_escape(const struct json_reader *reader, size_t *at, char *out)
 {
 	uint32_t high;

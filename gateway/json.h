@@ -2,10 +2,13 @@
  * json: JSON text (RFC 8259), token by token, and text made from it. No tree is ever built.
  *
  * Invariants
- * - The reader is strict: no comments, trailing commas, single quotes, leading zeros, byte order mark, raw control characters, lone surrogates
- *   or text that is not UTF-8; at most JSON_DEPTH containers are open at once; nothing but white space follows the value.
- * - Numbers stay text, so that none loses a digit. Texts without escapes are views of the input; others are decoded into the arena.
- * - A failure is final: every further token is JSON_BROKEN. Duplicate names are not the reader's business (it keeps no list): see transcode.
+ * - The reader is strict: no comments, trailing commas, single quotes, leading zeros, byte order mark, raw control
+ *   characters, lone surrogates or text that is not UTF-8; at most JSON_DEPTH containers are open at once; nothing
+ *   but white space follows the value.
+ * - Numbers stay text, so that none loses a digit. Texts without escapes are views of the input; others are decoded
+ *   into the arena.
+ * - A failure is final: every further token is JSON_BROKEN. Duplicate names are not the reader's business (it keeps
+ *   no list): see transcode.
  * - The writer places commas; what is opened and closed in pairs is well-formed.
  *
  * Usage
@@ -76,8 +79,8 @@ void json_skip(struct json_reader *reader, enum json_token first);
 bool json_is_number(struct str text);
 
 /*
- * The exact value of a JSON number (in any spelling: 1.0, 1e3) as sign and magnitude. False when it is not whole or its magnitude is beyond 2^64-1.
- * Zero is never negative.
+ * The exact value of a JSON number (in any spelling: 1.0, 1e3) as sign and magnitude. False when it is not whole or
+ * its magnitude is beyond 2^64-1. Zero is never negative.
  */
 bool json_whole(struct str number, bool *ret_negative, uint64_t *ret_magnitude);
 
@@ -95,7 +98,10 @@ void json_open(struct json_writer *writer, char bracket);
 void json_close(struct json_writer *writer, char bracket);
 void json_name(struct json_writer *writer, const char *name);
 
-/* Values: a string; a word or number that is JSON already; bytes as Base64; numbers. Text that is not UTF-8 gets U+FFFD. */
+/*
+ * Values: a string; a word or number that is JSON already; bytes as Base64; numbers. Text that is not UTF-8 gets
+ * U+FFFD.
+ */
 void json_text(struct json_writer *writer, struct str text);
 void json_raw(struct json_writer *writer, const char *text);
 void json_base64(struct json_writer *writer, struct str bytes);

@@ -438,7 +438,10 @@ static void random_trees_come_back(void **state)
 	}
 }
 
-/* Broken input of any kind ends in a token, never in a read beyond the end (which the sanitizers would see: the copy has no byte to spare). */
+/*
+ * Broken input of any kind ends in a token, never in a read beyond the end (which the sanitizers would see: the copy
+ * has no byte to spare).
+ */
 static void damaged_texts_are_survived(void **state)
 {
 	static const char good[] =

@@ -2,7 +2,8 @@
  * packer: writes the protobuf encoding, field by field, into a buffer. (runtime/wire.h reads it.)
  *
  * Invariants
- * - What has a length is written in place and its length put before it afterwards, in the shortest form, so that nothing is measured twice.
+ * - What has a length is written in place and its length put before it afterwards, in the shortest form, so that
+ *   nothing is measured twice.
  * - Opened lengths are closed in reverse order.
  *
  * Usage

@@ -2,11 +2,13 @@
  * problem: failures as application/problem+json (RFC 9457).
  *
  * Invariants
- * - Members: type (a URN made from the reason), title, status, detail, instance (the path), code (of gRPC), reason (stable, for programs), metadata,
- *   violations [{field, description}] with the field's path as the client sent it, traceId. Empty ones are left out, but not the first eight.
- * - The HTTP status follows the gRPC code (google/rpc/code.proto), except: ETAG_MISMATCH is 412, KEY_REUSED 422, MESSAGE_TOO_COMPLEX 413, and what
- *   only HTTP knows (404 for a path, 405, 415, ...).
- * - 429 and 503 say when to come again (Retry-After), 401 how to sign in (WWW-Authenticate), 405 what is allowed (Allow).
+ * - Members: type (a URN made from the reason), title, status, detail, instance (the path), code (of gRPC), reason
+ *   (stable, for programs), metadata, violations [{field, description}] with the field's path as the client sent it,
+ *   traceId. Empty ones are left out, but not the first eight.
+ * - The HTTP status follows the gRPC code (google/rpc/code.proto), except: ETAG_MISMATCH is 412, KEY_REUSED 422,
+ *   MESSAGE_TOO_COMPLEX 413, and what only HTTP knows (404 for a path, 405, 415, ...).
+ * - 429 and 503 say when to come again (Retry-After), 401 how to sign in (WWW-Authenticate), 405 what is allowed
+ *   (Allow).
  *
  * Usage
  *     problem_respond(request, status_of(&ROUTE_MISSING), &(const struct problem_context){ .trace = trace });

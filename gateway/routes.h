@@ -1,11 +1,15 @@
 /*
- * routes: which method of the contracts an HTTP request means, from their google.api.http annotations; nothing is listed by hand.
+ * routes: which method of the contracts an HTTP request means, from their google.api.http annotations; nothing is
+ * listed by hand.
  *
  * Invariants
- * - The whole template grammar is understood: literals, *, ** (last), {field}, {a.b}, {field=pattern}, and a custom verb (":place").
- * - The most specific route wins: a custom verb before none, and from the left a literal before * before **. Two routes that would match the same
- *   requests, a variable that names no field, and anything else that cannot work stop the start.
- * - Values are percent-decoded: all of it where a variable is one segment, all but %2F where it may be several. Empty segments match nothing but **.
+ * - The whole template grammar is understood: literals, *, ** (last), {field}, {a.b}, {field=pattern}, and a custom
+ *   verb (":place").
+ * - The most specific route wins: a custom verb before none, and from the left a literal before * before **. Two
+ *   routes that would match the same requests, a variable that names no field, and anything else that cannot work
+ *   stop the start.
+ * - Values are percent-decoded: all of it where a variable is one segment, all but %2F where it may be several. Empty
+ *   segments match nothing but **.
  * - Routes live as long as the process and never change.
  *
  * Usage
@@ -78,7 +82,10 @@ struct route_match {
 enum route_outcome routes_match(const struct routes *routes, struct arena *arena, struct str verb, struct str path,
 				struct route_match *ret_match);
 
-/* The path of the resource that a reply of route->resource's method describes; NULL when the reply lacks what the path needs. */
+/*
+ * The path of the resource that a reply of route->resource's method describes; NULL when the reply lacks what the
+ * path needs.
+ */
 const char *route_path(struct arena *arena, const struct route *resource, struct str reply);
 
 #endif

@@ -236,7 +236,7 @@ static void the_same_route_twice_stops_the_start(void **state)
 /* Binding. */
 
 static struct status bind(struct arena *arena, const char *template, const char *body, const char *path,
-			  const char *query, const char *if_match, struct binding **ret)
+			  const char *query, const char *if_match, struct transcode_request *ret)
 {
 	const struct contract_route *source =
 	    arena_memdup(arena, &(const struct contract_route){ "GET", template, body, "" }, sizeof(*source));
@@ -251,11 +251,14 @@ static struct status bind(struct arena *arena, const char *template, const char 
 
 static void queries_are_bound_in_order(void **state)
 {
-	struct binding *b = NULL;
+	struct transcode_request bound;
+	const struct binding *b;
 
 	assert_null(
-	    bind(*state, "/a/{name}", "", "/a/n", "tags=a+b&size=7&child.leafOne=%C3%BC&&tags=c%2B&tags", NULL, &b)
+	    bind(*state, "/a/{name}", "", "/a/n", "tags=a+b&size=7&child.leafOne=%C3%BC&&tags=c%2B&tags", NULL, &bound)
 		.reason);
+	assert_null(bound.violations.reason);
+	b = bound.bindings;
 	assert_true(str_is(b->text, "n") && b->depth == 1);
 	b = b->next;
 	assert_true(str_is(b->text, "a b") && b->path[0] == &request_fields[2]);
@@ -272,12 +275,12 @@ static void queries_are_bound_in_order(void **state)
 
 static void refuse(struct arena *arena, const char *body, const char *query, const char *field)
 {
-	struct binding *untouched = NULL;
-	const struct status status = bind(arena, "/a/{name}", body, "/a/n", query, NULL, &untouched);
+	struct transcode_request bound;
 
-	assert_true(status_is(status, &INVALID_REQUEST));
-	assert_string_equal(status.detail->violations->field, field);
-	assert_null(untouched);
+	assert_null(bind(arena, "/a/{name}", body, "/a/n", query, NULL, &bound).reason);
+	assert_true(status_is(bound.violations, &INVALID_REQUEST));
+	assert_string_equal(bound.violations.detail->violations->field, field);
+	assert_null(bound.violations.detail->violations->next);
 }
 
 static void wrong_parameters_are_named(void **state)
@@ -298,12 +301,13 @@ static void wrong_parameters_are_named(void **state)
 
 static void if_match_needs_an_etag(void **state)
 {
-	struct binding *b = NULL;
+	struct transcode_request bound = { .bindings = NULL };
 	struct str tag;
 
-	assert_null(bind(*state, "/a/{name}", "", "/a/n", "", "*", &b).reason);
-	assert_null(b->next);
-	assert_true(status_is(bind(*state, "/a/{name}", "", "/a/n", "", "\"7\"", &b), &INVALID_REQUEST));
+	assert_true(status_is(bind(*state, "/a/{name}", "", "/a/n", "", "\"7\"", &bound), &INVALID_REQUEST));
+	assert_null(bound.bindings);
+	assert_null(bind(*state, "/a/{name}", "", "/a/n", "", "*", &bound).reason);
+	assert_null(bound.bindings->next);
 	assert_true(bind_entity_tag(STR("\"7\""), &tag) && str_is(tag, "7"));
 	assert_false(bind_entity_tag(STR("W/\"7\""), &tag));
 	assert_false(bind_entity_tag(STR("\"7\", \"8\""), &tag));
@@ -314,11 +318,13 @@ static void if_match_needs_an_etag(void **state)
 static const char *etag_field_of(struct arena *arena, const char *verb, const char *path)
 {
 	struct route_match match;
-	struct binding *b = NULL;
+	struct transcode_request bound;
+	const struct binding *b;
 
 	(void)method_of(arena, verb, path, &match);
-	if (bind_request(arena, &match, STR(""), STR("\"7\""), &b).reason != NULL)
+	if (bind_request(arena, &match, STR(""), STR("\"7\""), &bound).reason != NULL)
 		return "none";
+	b = bound.bindings;
 	while (b != NULL && strcmp(b->source, "If-Match") != 0)
 		b = b->next;
 	assert_true(str_is(b->text, "7"));

@@ -1,8 +1,10 @@
 /*
- * scalar: the values of fields that are no messages, between JSON (proto3 JSON mapping), plain text (paths and queries) and the protobuf encoding.
+ * scalar: the values of fields that are no messages, between JSON (proto3 JSON mapping), plain text (paths and
+ * queries) and the protobuf encoding.
  *
  * Invariants
- * - Whole numbers are exact in all of their 64 bits; they may come quoted or bare, go out quoted from 64 bits on. What is out of range is refused, never cut.
+ * - Whole numbers are exact in all of their 64 bits; they may come quoted or bare, go out quoted from 64 bits on.
+ *   What is out of range is refused, never cut.
  * - Text is UTF-8; bytes are Base64 of either alphabet, with or without padding, and go out in the standard form.
  * - Enums come as name or number, and go out by name (unknown ones as number).
  * - A refusal is a sentence without subject that fits behind the field's name: "must be a whole number".

@@ -2,7 +2,8 @@
  * tls: the server's half of TLS (1.2 and later), for http_server_new().
  *
  * Invariants
- * - Certificate chain and key are PEM files that fit each other, or nothing is returned. Clients cannot renegotiate; the protocol offered is http/1.1.
+ * - Certificate chain and key are PEM files that fit each other, or nothing is returned. Clients cannot renegotiate;
+ *   the protocol offered is http/1.1.
  *
  * Usage
  *     struct ssl_ctx_st *tls = tls_load("server.crt", "server.key");

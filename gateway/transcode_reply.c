@@ -22,8 +22,8 @@ static bool failed(struct work *work, const char *why)
 }
 
 /*
- * Every packer that we know writes fields by number, lists in one piece and single fields once, and then the bytes can be written as they come.
- * This tells whether they are so.
+ * Every packer that we know writes fields by number, lists in one piece and single fields once, and then the bytes
+ * can be written as they come. This tells whether they are so.
  */
 static bool is_in_order(const struct contract_message *message, struct str bytes)
 {
@@ -67,7 +67,10 @@ static bool is_last_of_oneof(const struct contract_message *message, struct str 
 	return last == field->number;
 }
 
-/* All there is of one field: lists in the order of the wire, the last of a single value, and the parts of a message joined (which merges them). */
+/*
+ * All there is of one field: lists in the order of the wire, the last of a single value, and the parts of a message
+ * joined (which merges them).
+ */
 static void gather(struct work *work, struct buf *out, struct str bytes, const struct contract_field *field)
 {
 	struct wire_field wire;

@@ -422,6 +422,7 @@ struct status transcode_request(struct arena *arena, const struct transcode_requ
 		.arena = arena,
 		.json = json_reader_of(arena, request->body),
 		.out = buf_new(arena),
+		.status = request->violations,
 		.bindings = request->bindings,
 		.body_field = request->body_field,
 		.mask_level = request->body_field == NULL ? 0 : 1,

@@ -2,7 +2,8 @@
  * wellknown: the messages of google.protobuf that proto3 JSON writes as one string: Timestamp, Duration, FieldMask.
  *
  * Invariants
- * - Timestamp: RFC 3339, years 1 to 9999, any offset in, UTC ("Z") out; Duration: decimal seconds with an "s"; both with 0, 3, 6 or 9 digits of fraction out.
+ * - Timestamp: RFC 3339, years 1 to 9999, any offset in, UTC ("Z") out; Duration: decimal seconds with an "s"; both
+ *   with 0, 3, 6 or 9 digits of fraction out.
  * - FieldMask: lowerCamelCase paths joined by commas; only paths that come back the same are written.
  * - What is out of range is refused in both directions.
  *
@@ -29,7 +30,10 @@ enum wellknown wellknown_of(const struct contract_message *message);
 /* Is it written as one string? */
 bool wellknown_is_text(enum wellknown kind);
 
-/* Appends the content of the message (without tag and length) that the text stands for. Returns NULL, or what is wrong with the text. */
+/*
+ * Appends the content of the message (without tag and length) that the text stands for. Returns NULL, or what is
+ * wrong with the text.
+ */
 const char *wellknown_pack(struct buf *buf, enum wellknown kind, struct str text);
 
 /* Appends the text (no quotes) that stands for a message's content; false when there is none. */
