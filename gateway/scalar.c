@@ -292,26 +292,27 @@ static void float_to_json(struct json_writer *writer, uint64_t bits)
 	json_from_float(writer, value);
 }
 
+static int64_t number32(enum contract_type type, uint64_t value)
+{
+	if (type == CONTRACT_UINT32 || type == CONTRACT_FIXED32)
+		return (int64_t)(value & UINT32_MAX);
+	return type == CONTRACT_SINT32 ? (int32_t)wire_unzigzag(value & UINT32_MAX) : (int32_t)value;
+}
+
 void scalar_to_json(struct json_writer *writer, const struct contract_field *field, const struct wire_field *value)
 {
 	switch (field->type) {
 	case CONTRACT_INT32:
 	case CONTRACT_SFIXED32:
-		json_int(writer, (int32_t)value->value);
-		return;
 	case CONTRACT_SINT32:
-		json_int(writer, (int32_t)wire_unzigzag(value->value & UINT32_MAX));
-		return;
 	case CONTRACT_UINT32:
 	case CONTRACT_FIXED32:
-		json_int(writer, (int64_t)(value->value & UINT32_MAX));
+		json_int(writer, number32(field->type, value->value));
 		return;
 	case CONTRACT_INT64:
 	case CONTRACT_SFIXED64:
-		quoted(writer, (int64_t)value->value);
-		return;
 	case CONTRACT_SINT64:
-		quoted(writer, wire_unzigzag(value->value));
+		quoted(writer, field->type == CONTRACT_SINT64 ? wire_unzigzag(value->value) : (int64_t)value->value);
 		return;
 	case CONTRACT_UINT64:
 	case CONTRACT_FIXED64:

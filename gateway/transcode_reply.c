@@ -240,9 +240,13 @@ static bool write_run(struct work *work, const struct contract_field *field, con
 {
 	struct wire_field wire = *first;
 	struct str ahead = *rest;
+	const struct json_writer before = work->writer;
+	const size_t start = work->writer.out->len;
+	size_t opened;
 
 	json_name(&work->writer, field->json_name);
 	json_open(&work->writer, field->map ? '{' : '[');
+	opened = work->writer.out->len;
 	do {
 		*rest = ahead;
 		if (field->map && wire.type != WIRE_BYTES)
@@ -251,6 +255,11 @@ static bool write_run(struct work *work, const struct contract_field *field, con
 			return false;
 	} while (ahead.len > 0 && wire_next(&ahead, &wire) && wire.number == field->number);
 	json_close(&work->writer, field->map ? '}' : ']');
+	if (work->writer.out->len == opened + 1) {
+		work->writer.out->len = start; /* packed, but empty: as if it were absent */
+		work->writer.out->data[start] = '\0';
+		work->writer = before;
+	}
 	return true;
 }
 

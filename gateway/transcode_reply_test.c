@@ -138,6 +138,18 @@ static void any_order_of_the_wire_gives_the_same_json(void **state)
 						     "\"someInt64\":[\"7\",\"8\",\"9\"],\"thisWay\":0}");
 }
 
+static void an_empty_packed_list_is_none(void **state)
+{
+	struct buf wire = buf_new(*state);
+
+	put_int(&wire, 5, 1);
+	pack_bytes(&wire, 20, STR(""));
+	assert_string_equal(reply_of(*state, &wire), "{\"anInt32\":1}");
+	pack_bytes(&wire, 20, STR("\x02"));
+	put_int(&wire, 24, 3);
+	assert_string_equal(reply_of(*state, &wire), "{\"anInt32\":1,\"someInt64\":[\"2\"],\"thisWay\":3}");
+}
+
 static void broken_replies_are_our_own_mistake(void **state)
 {
 	static const struct {
@@ -290,6 +302,7 @@ int main(void)
 		TEST(null_and_zero_mean_absent),
 		TEST(well_known_messages_are_text),
 		TEST(any_order_of_the_wire_gives_the_same_json),
+		TEST(an_empty_packed_list_is_none),
 		TEST(broken_replies_are_our_own_mistake),
 		TEST(deep_replies_are_refused),
 		TEST(an_any_shows_what_it_holds),

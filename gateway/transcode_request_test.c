@@ -87,63 +87,67 @@ static void what_is_no_json_says_where(void **state)
 
 /* Our contracts. */
 
-static void wrong_well_known_text_is_refused(void **state)
+static const char *const WRONG_TIMES[] = { "",
+					   "2026-11-21",
+					   "2026-11-21T11:38:44",
+					   "2026-11-21t11:38:44Z",
+					   "2026-11-21T11:38:44z",
+					   "2026-11-21 11:38:44Z",
+					   "2026-02-29T00:00:00Z",
+					   "2100-02-29T00:00:00Z",
+					   "2026-13-01T00:00:00Z",
+					   "2026-00-01T00:00:00Z",
+					   "2026-04-31T00:00:00Z",
+					   "2026-11-21T24:00:00Z",
+					   "2026-11-21T11:60:44Z",
+					   "2026-11-21T11:38:60Z",
+					   "2026-11-21T11:38:44.Z",
+					   "2026-11-21T11:38:44.1234567890Z",
+					   "2026-11-21T11:38:44+0100",
+					   "2026-11-21T11:38:44+01",
+					   "2026-11-21T11:38:44Zx",
+					   "0000-01-01T00:00:00Z",
+					   "0001-01-01T00:00:00+00:01",
+					   "9999-12-31T23:59:59-00:01",
+					   "10000-01-01T00:00:00Z",
+					   "-001-01-01T00:00:00Z" };
+static const char *const WRONG_DURATIONS[] = { "",
+					       "s",
+					       "1",
+					       "1.s",
+					       ".5s",
+					       "1.1234567890s",
+					       "+1s",
+					       " 1s",
+					       "1 s",
+					       "315576000001s",
+					       "-315576000000.1s",
+					       "99999999999999999999s",
+					       "1h" };
+static const char *const WRONG_MASKS[] = { "first_name", ",", "a,", ",a", "a,,b" };
+
+/* Each of the texts is refused as the value of this field. */
+static void refuse_texts(struct arena *arena, const char *message_name, const char *name, const char *const *texts,
+			 size_t count)
 {
-	static const char *const times[] = { "",
-					     "2026-11-21",
-					     "2026-11-21T11:38:44",
-					     "2026-11-21t11:38:44Z",
-					     "2026-11-21T11:38:44z",
-					     "2026-11-21 11:38:44Z",
-					     "2026-02-29T00:00:00Z",
-					     "2100-02-29T00:00:00Z",
-					     "2026-13-01T00:00:00Z",
-					     "2026-00-01T00:00:00Z",
-					     "2026-04-31T00:00:00Z",
-					     "2026-11-21T24:00:00Z",
-					     "2026-11-21T11:60:44Z",
-					     "2026-11-21T11:38:60Z",
-					     "2026-11-21T11:38:44.Z",
-					     "2026-11-21T11:38:44.1234567890Z",
-					     "2026-11-21T11:38:44+0100",
-					     "2026-11-21T11:38:44+01",
-					     "2026-11-21T11:38:44Zx",
-					     "0000-01-01T00:00:00Z",
-					     "0001-01-01T00:00:00+00:01",
-					     "9999-12-31T23:59:59-00:01",
-					     "10000-01-01T00:00:00Z",
-					     "-001-01-01T00:00:00Z" };
-	static const char *const durations[] = { "",
-						 "s",
-						 "1",
-						 "1.s",
-						 ".5s",
-						 "1.1234567890s",
-						 "+1s",
-						 " 1s",
-						 "1 s",
-						 "315576000001s",
-						 "-315576000000.1s",
-						 "99999999999999999999s",
-						 "1h" };
-	static const char *const masks[] = { "first_name", ",", "a,", ",a", "a,,b" };
 	struct str bytes;
 
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		if (into(*state, message(ORDERS), str_of(arena_printf(*state, "{\"startTime\":\"%s\"}", times[i])),
-			 &bytes)
-			.reason != &INVALID_REQUEST)
-			fail_msg("accepted as a time: %s", times[i]);
-	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++)
-		if (into(*state, message("quayside.warehouse.v1.ReserveStockRequest"),
-			 str_of(arena_printf(*state, "{\"hold\":\"%s\"}", durations[i])), &bytes)
-			.reason != &INVALID_REQUEST)
-			fail_msg("accepted as a duration: %s", durations[i]);
-	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
-		if (into(*state, message(UPDATE_ORDER),
-			 str_of(arena_printf(*state, "{\"updateMask\":\"%s\"}", masks[i])), &bytes)
-			.reason != &INVALID_REQUEST)
-			fail_msg("accepted as a mask: %s", masks[i]);
+	for (size_t i = 0; i < count; i++) {
+		const char *json = arena_printf(arena, "{\"%s\":\"%s\"}", name, texts[i]);
+
+		if (into(arena, message(message_name), str_of(json), &bytes).reason != &INVALID_REQUEST)
+			fail_msg("accepted: %s", json);
+	}
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void wrong_well_known_text_is_refused(void **state)
+{
+	refuse_texts(*state, ORDERS, "startTime", WRONG_TIMES, COUNT(WRONG_TIMES));
+	refuse_texts(*state, "quayside.warehouse.v1.ReserveStockRequest", "hold", WRONG_DURATIONS,
+		     COUNT(WRONG_DURATIONS));
+	refuse_texts(*state, UPDATE_ORDER, "updateMask", WRONG_MASKS, COUNT(WRONG_MASKS));
 }
 
 static struct binding bind(const struct contract_message *of, const char *outer, const char *name, const char *text,
