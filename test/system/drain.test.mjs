@@ -24,7 +24,8 @@ async function createUntilRefused(client, state) {
 				{ customer_id, customer: { first_name: 'A', last_name: 'B', email: 'a@example.com' } }, { timeout: 30_000 });
 			ids.push(customer_id);
 		} catch (error) {
-			assert.equal(error.codeName, 'UNAVAILABLE', error.message);
+			// A call that reaches core between its first and its last GOAWAY is reset by it, unseen by us: CANCELLED.
+			assert.ok(['UNAVAILABLE', 'CANCELLED'].includes(error.codeName), error.message);
 			state.over = true;
 		}
 	}

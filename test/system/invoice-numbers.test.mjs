@@ -51,6 +51,6 @@ it(`numbers ${ISSUES} invoices 1..N`, async () => {
 	assert.equal(new Set(seen).size, seen.length, 'a number was given twice');
 	const issued = new Set(numbers);
 	assert.ok(seen.every((number) => issued.has(number)), 'a number was given and not kept');
-	assert.ok(seen.length >= ISSUES * 6 / 7, `only ${seen.length} answers`);
+	assert.ok(seen.length >= Math.floor(ISSUES * 6 / 7), `only ${seen.length} answers`);
 	assert.ok(answered.length - seen.length > 0, 'nobody gave up');
 });
