@@ -80,7 +80,7 @@ is_serving()
 
 is_answering()
 {
-	curl -s -o /dev/null --max-time 1 "$URL"
+	curl -s -f -o /dev/null --max-time 1 "${URL}readyz"
 }
 
 # Waits until a command succeeds; gives up when a process has ended or the time is over.
@@ -183,6 +183,7 @@ pause=$scratch/pause
 mkfifo "$pause"
 sockets=$(socket_folder)
 wait_for_predecessors
+rm -f -- ${READY_FILE:+"$READY_FILE"}
 echo "run.sh $$" >"$RUN_DIR/pids"
 trap 'stop_all 0' INT TERM
 
