@@ -240,17 +240,17 @@ static void fail(struct exchange *exchange, struct status status)
 static struct status run(struct call *call, void *context)
 {
 	struct exchange *exchange = context;
-	struct str reply = { NULL, 0 };
+	struct reply reply = { .trace = exchange->context.trace };
 	struct status status;
 
 	exchange->call = call;
 	exchange->coroutine = coroutine_current();
 	call->trace_parent = exchange->trace_parent;
 	status = rpc_call_bytes(call, exchange->client, exchange->method->path, exchange->key, NULL, 0, exchange->bytes,
-				&reply);
+				&reply.bytes, &reply.replayed);
 	exchange->call = NULL;
 	if (status.reason == NULL)
-		status = reply_respond(exchange->request, exchange->match.route, reply, exchange->context.trace);
+		status = reply_respond(exchange->request, exchange->match.route, &reply);
 	if (status.reason != NULL)
 		fail(exchange, status);
 	return STATUS_OK;

@@ -6,7 +6,7 @@
 #include "gateway/bind.h"
 #include "gateway/transcode.h"
 
-#define FIELDS_MAX 2
+#define FIELDS_MAX 3
 
 static const char DOCUMENT[] = "quayside.common.v1.Document";
 
@@ -78,33 +78,44 @@ static bool client_has(const struct http_request *request, const char *tag)
 	return false;
 }
 
-struct status reply_respond(struct http_request *request, const struct route *route, struct str reply,
-			    const char *trace)
+/* The headers that say more about the message. */
+static void add_facts(struct http_request *request, const struct route *route, const struct reply *reply,
+		      struct http_response *response, struct http_field *fields)
+{
+	const char *location =
+	    route->resource == NULL ? NULL : route_path(request->arena, route->resource, reply->bytes);
+	const char *tag = tag_of(request->arena, route->method->output, reply->bytes);
+
+	if (tag != NULL)
+		add(response, fields, STR("ETag"), tag);
+	if (location != NULL)
+		add(response, fields, STR("Location"), location);
+	if (reply->replayed)
+		add(response, fields, STR("Idempotency-Replayed"), "true");
+	if (route->resource != NULL)
+		response->status = 201;
+	if (client_has(request, tag))
+		response->status = 304;
+}
+
+struct status reply_respond(struct http_request *request, const struct route *route, const struct reply *reply)
 {
 	const struct contract_message *message = route->method->output;
-	const char *tag = tag_of(request->arena, message, reply);
-	const char *location = route->resource == NULL ? NULL : route_path(request->arena, route->resource, reply);
-	struct buf body = buf_new(request->arena);
 	struct http_field fields[FIELDS_MAX];
-	struct http_response response = { .status = 200, .fields = fields, .trace = trace };
+	struct http_response response = { .status = 200, .fields = fields, .trace = reply->trace };
+	struct buf body;
 
 	if (strcmp(message->full_name, DOCUMENT) == 0) {
-		respond_document(request, message, reply, trace);
+		respond_document(request, message, reply->bytes, reply->trace);
 		return STATUS_OK;
 	}
-	if (tag != NULL)
-		add(&response, fields, STR("ETag"), tag);
-	if (client_has(request, tag)) {
-		response.status = 304;
-	} else {
-		TRY(transcode_reply(request->arena, message, reply, &body));
+	add_facts(request, route, reply, &response, fields);
+	if (response.status != 304) {
+		body = buf_new(request->arena);
+		TRY(transcode_reply(request->arena, message, reply->bytes, &body));
 		response.content_type = "application/json";
 		response.body = (struct str){ body.data, body.len };
 	}
-	if (route->resource != NULL)
-		response.status = 201;
-	if (location != NULL)
-		add(&response, fields, STR("Location"), location);
 	http_respond(request, &response);
 	return STATUS_OK;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
 #include "base/clock.h"
 #include "runtime/coroutine.h"
 #include "runtime/pb.h"
@@ -58,6 +57,7 @@ struct outgoing {
 	struct status status;
 	void *reply;
 	struct str reply_bytes;
+	bool replayed;
 };
 
 static void broken(const char *what, const char *name) __attribute__((noreturn));
@@ -185,6 +185,7 @@ static void on_ended(struct rpc_event *event, bool ok)
 
 	(void)ok; /* a batch that receives the status succeeds, whatever the status */
 	out->status = out->code == GRPC_STATUS_OK ? read_reply(out) : read_failure(out);
+	out->replayed = rpc_metadata_find(&out->trailers, RPC_REPLAYED).data != NULL;
 	grpc_byte_buffer_destroy(out->payload);
 	grpc_byte_buffer_destroy(out->request);
 	grpc_metadata_array_destroy(&out->headers);
@@ -325,7 +326,7 @@ struct status rpc_call(struct call *call, struct rpc_client *client, const Proto
 
 struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const char *path, const char *key,
 			     const struct rpc_metadata *metadata, size_t n_metadata, struct str request,
-			     struct str *ret_reply)
+			     struct str *ret_reply, bool *ret_replayed)
 {
 	struct outgoing *out;
 
@@ -336,5 +337,7 @@ struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const
 	add_metadata(out, key, metadata, n_metadata);
 	TRY(run(out));
 	*ret_reply = out->reply_bytes;
+	if (ret_replayed != NULL)
+		*ret_replayed = out->replayed;
 	return STATUS_OK;
 }

@@ -58,9 +58,13 @@ struct rpc_metadata {
 	struct str value;
 };
 
-/* As rpc_call(), with bytes instead of messages: for the gateway, which translates without structs. metadata are further pairs to send. */
-struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const char *path, const char *key, const struct rpc_metadata *metadata,
-			     size_t n_metadata, struct str request, struct str *ret_reply) MUST_USE;
+/*
+ * As rpc_call(), with bytes instead of messages: for the gateway, which translates without structs. metadata are further
+ * pairs to send. *ret_replayed (may be NULL): the reply is the one that the key had already.
+ */
+struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const char *path, const char *key,
+			     const struct rpc_metadata *metadata, size_t n_metadata, struct str request,
+			     struct str *ret_reply, bool *ret_replayed) MUST_USE;
 
 /* Is a connection up? Starts connecting if not. For health pages only: never a reason to refuse work. */
 bool rpc_client_connected(struct rpc_client *client);

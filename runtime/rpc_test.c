@@ -243,7 +243,7 @@ static struct status sends_nonsense(struct call *call)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct str reply = { NULL, 0 };
 		const struct status status =
-		    rpc_call_bytes(call, scene.client, cases[i].path, NULL, NULL, 0, cases[i].bytes, &reply);
+		    rpc_call_bytes(call, scene.client, cases[i].path, NULL, NULL, 0, cases[i].bytes, &reply, NULL);
 
 		assert_true(status_is(status, cases[i].reason));
 		assert_int_equal(status_code(status), cases[i].reason->code);
@@ -301,7 +301,7 @@ static struct status finds_no_one(struct call *call)
 	struct rpc_client *nobody = rpc_client_new(scene.core, "tester", "unix:/nonexistent/socket");
 	struct str reply;
 	const struct status status = rpc_call_bytes(call, nobody, "/quayside.customers.v1.CustomerService/GetCustomer",
-						    NULL, NULL, 0, STR("\x0a\x24" ID), &reply);
+						    NULL, NULL, 0, STR("\x0a\x24" ID), &reply, NULL);
 
 	assert_true(status_is(status, &PEER_UNAVAILABLE));
 	assert_string_equal(status_message(status), PEER_UNAVAILABLE.sentence);
