@@ -17,8 +17,9 @@
 #define OWN_PAIRS 3
 
 /*
- * Retries are core's: UNAVAILABLE only, and fewer when many calls fail. A call's timeout must not be set here: core 1.51 ends such calls one to two seconds
- * early (grpc/grpc#34547). Backends that say NOT_SERVING are left out where there are others.
+ * Retries are core's: UNAVAILABLE only, and fewer when many calls fail; a backend that drains so hands its calls to the others.
+ * Left out on purpose: a timeout (core 1.51 ends such calls one to two seconds early, grpc/grpc#34547), outlier detection (it takes refusals such as
+ * NOT_FOUND for failures), and health checks (a peer that waits for its database for a second would be given up at once instead of waited for).
  */
 static const char SERVICE_CONFIG[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}],"
 				     "\"methodConfig\":[{\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":3,"

@@ -332,14 +332,14 @@ static struct status checks(struct call *call)
 {
 	struct str reply;
 
-	TRY(rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, ""), &reply));
+	TRY(rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, ""), &reply, NULL));
 	assert_memory_equal(reply.data, "\x08\x02", 2);
 	health_set(true);
-	TRY(rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, names[0]), &reply));
+	TRY(rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, names[0]), &reply, NULL));
 	assert_memory_equal(reply.data, "\x08\x01", 2);
-	assert_true(
-	    status_is(rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, "nobody"), &reply),
-		      &NOT_FOUND));
+	assert_true(status_is(
+	    rpc_call_bytes(call, scene.client, CHECK, NULL, NULL, 0, health_request(call, "nobody"), &reply, NULL),
+	    &NOT_FOUND));
 	return STATUS_OK;
 }
 

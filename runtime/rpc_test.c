@@ -373,6 +373,8 @@ static struct status writes_again(struct call *call)
 {
 	static const int64_t numbers[] = { 7, 8 };
 	Customers__Customer *reply;
+	struct str bytes;
+	bool replayed = false;
 
 	writes.kept = (struct write_answer){ .kept = true, .reply = STR("\x12\x05Grace") };
 	TRY(create(call, "key", &reply));
@@ -385,6 +387,13 @@ static struct status writes_again(struct call *call)
 	assert_string_equal(reply->first_name, "Grace");
 	assert_string_equal(reply->phone, "7 of 2");
 
+	TRY(rpc_call_bytes(call, scene.client, "/quayside.customers.v1.CustomerService/CreateCustomer", "key", NULL, 0,
+			   STR("\x0a\x12\x12\x01"
+			       "A\x1a\x01"
+			       "L\x2a\x0a"
+			       "ada@abc.de"),
+			   &bytes, &replayed));
+	assert_true(replayed);
 	writes.refusal = status_of(&OUT_OF_LUCK);
 	writes.kept.kept = false;
 	assert_true(status_is(create(call, "key", &reply), &OUT_OF_LUCK));
