@@ -4,7 +4,7 @@
  * Invariants
  * - A call waits as a coroutine; it costs memory while it waits, never a thread.
  * - What is left of the caller's deadline, its cancellation, its trace and its identity go along. There is no call without a deadline.
- * - gRPC core retries (UNAVAILABLE, at most 3 attempts, with backoff and throttling), balances (round_robin), ejects outliers and pings; see the service config in rpc_client.c.
+ * - gRPC core retries (UNAVAILABLE, at most 3 attempts, with backoff and throttling), balances (round_robin) and pings; see the service config in rpc_client.c.
  *   Only idempotent methods are retried; all of ours are, because writes carry a key.
  * - A failure comes back with the peer's own reason (ErrorInfo), message, metadata and violations, in the call's arena. No answer at all is PEER_UNAVAILABLE:
  *   whether a write took effect is then unknown, and it is repeated with the same key.
