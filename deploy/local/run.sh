@@ -25,7 +25,7 @@ BUILD=$(realpath -m "${BUILD:-build}")
 RUN_DIR=$(realpath -m "${RUN_DIR:-run}")
 UI_DIR=$(realpath -m "${UI_DIR:-$BUILD/ui}")
 readonly BUILD RUN_DIR UI_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_PORT_BASE=${GRPC_PORT_BASE:-9000} READY_FILE=${READY_FILE:-}
-readonly START_SECONDS=30 STOP_SECONDS=15
+readonly START_SECONDS=60 STOP_SECONDS=15
 readonly URL=http://127.0.0.1:$HTTP_PORT/
 readonly SERVICES=(customers ordering warehouse shipping billing)
 

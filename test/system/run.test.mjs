@@ -1,5 +1,5 @@
 // `make run`, as a person uses it: up with one command, down with Ctrl-C, its data still there the next time, and nothing left behind whatever dies.
-// test-seconds: 300
+// test-seconds: 600
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -55,7 +55,7 @@ async function start() {
 	await until('everything to be ready', () => {
 		if (run.exitCode !== null) throw new Error(`run.sh ended: ${output}`);
 		return fs.existsSync(env.READY_FILE);
-	}, 40_000);
+	}, 90_000);
 	return { run, ended, url: fs.readFileSync(env.READY_FILE, 'utf8').trim() };
 }
 
