@@ -51,6 +51,7 @@ struct call {
 	bool committed; /* the effect is in the database under the key */
 	const struct write_kept *kept; /* the answer that the key had */
 	const char *producer; /* when an event is handled: the service that it came from */
+	int64_t skipped; /* position of the last event that had no effect, if none after it had; or 0 */
 	struct str request; /* the request, packed canonically: its fingerprint's source */
 
 	/* What rides along with the next unit of work (see db_ride_along()). */

@@ -19,8 +19,8 @@ static struct db_statement OPEN_CURSOR =
 
 static struct db_statement READ_CURSOR = DB_READ("read_cursor", "SELECT position FROM consumer_cursor WHERE producer = :producer");
 
-static struct db_statement SKIP_EVENT =
-    DB_WRITE("skip_event", "UPDATE consumer_cursor SET position = :position WHERE producer = :producer AND position = :position - 1");
+static struct db_statement SKIP_EVENTS =
+    DB_WRITE("skip_events", "UPDATE consumer_cursor SET position = :position WHERE producer = :producer AND position < :position");
 
 RPC_CLIENT(fetch_remote, events__event_service__descriptor, "FetchEvents", Events__FetchEventsRequest, Events__FetchEventsResponse)
 
@@ -127,20 +127,34 @@ static struct status handle(struct call *call, struct consumer *consumer, const 
 	return STATUS_OK;
 }
 
+/* Keeps in mind how far the events without effect went. */
+static struct status save_skipped(struct call *call, const struct consumer *consumer)
+{
+	struct db_unit *unit = db_unit(call, &SKIP_EVENTS);
+
+	if (call->skipped == 0)
+		return STATUS_OK;
+	db_bind_text(unit, "producer", consumer->producer);
+	db_bind_int(unit, "position", call->skipped);
+	return db_run(call, unit);
+}
+
 /* One round: a batch, from fetching it to its last event. */
 static struct status consume(struct call *call, void *context)
 {
 	struct consumer *consumer = context;
 	Events__FetchEventsResponse *batch;
+	struct status status = STATUS_OK;
 
 	consumer->call = call;
 	consumer->coroutine = coroutine_current();
 	if (consumer->position < 0)
 		TRY(read_cursor(call, consumer));
 	TRY(fetch(call, consumer, &batch));
-	for (size_t i = 0; i < batch->n_events && !consumer->events->stopping; i++)
-		TRY(handle(call, consumer, batch->events[i]));
-	return STATUS_OK;
+	for (size_t i = 0; i < batch->n_events && !consumer->events->stopping && status.reason == NULL; i++)
+		status = handle(call, consumer, batch->events[i]);
+	TRY(save_skipped(call, consumer));
+	return status;
 }
 
 static void check_stopped(struct events *events);
@@ -175,11 +189,8 @@ static void next_round(void *owner)
 
 struct status event_skip(struct call *call, const Events__Event *event)
 {
-	struct db_unit *unit = db_unit(call, &SKIP_EVENT);
-
-	db_bind_text(unit, "producer", call->producer);
-	db_bind_int(unit, "position", event->position);
-	return db_run(call, unit);
+	call->skipped = event->position;
+	return STATUS_OK;
 }
 
 struct events *events_start(struct loop *loop, struct db *db, const char *self)

@@ -5,7 +5,7 @@
  * - Events are written by the statement that has the effect (write.h). The table is the truth.
  * - The sequencer numbers committed events 1, 2, 3, ... without gaps; it takes a row lock, so any number of processes may run it.
  * - FetchEvents hands out numbered events in order and waits when there are none.
- * - A consumer commits its effects and its cursor in one transaction: every event is handled exactly once, however often it is delivered.
+ * - A consumer commits its effects and its cursor in one transaction: every event has its effect exactly once, however often it is delivered.
  *   A handler that fails is tried again, later each time; the events behind it wait.
  *
  * Usage
@@ -61,12 +61,12 @@ void events_free(struct events *events);
 /* Opens the statement of an event's effects: `accepted` has a row if this delivery is the one that moves the cursor and the guard holds. */
 #define EVENT_BEGIN(guard_)                                                                                            \
 	"WITH guard AS (" guard_ "), accepted AS (UPDATE consumer_cursor SET position = :w_position FROM guard"        \
-	" WHERE producer = :w_producer AND position = :w_position - 1 RETURNING 1 AS one)" WRITE_RECORD_
+	" WHERE producer = :w_producer AND position < :w_position RETURNING 1 AS one)" WRITE_RECORD_
 
 /* As write_run(), for a statement that was opened by EVENT_BEGIN. Not applied: the guard did not hold, or another process was faster. */
 struct status event_write(struct call *call, const Events__Event *event, struct db_unit *unit, struct write *write) MUST_USE;
 
-/* Nothing to do: moves the cursor past the event. */
+/* Nothing to do: the cursor moves past the event with the next effect, or at the end of the batch, so that a crowd of such events costs one commit. */
 struct status event_skip(struct call *call, const Events__Event *event) MUST_USE;
 
 #endif

@@ -210,7 +210,10 @@ struct status event_write(struct call *call, const Events__Event *event, struct 
 	bind_record(call, unit, write);
 	db_bind_text(unit, "w_producer", call->producer);
 	db_bind_int(unit, "w_position", event->position);
-	return run(call, unit, write);
+	TRY(run(call, unit, write));
+	if (write->applied)
+		call->skipped = 0; /* the cursor is past them now */
+	return STATUS_OK;
 }
 
 bool write_again(struct call *call, int *round)
