@@ -29,11 +29,12 @@ static struct status create_order(struct call *call, const Ordering__CreateOrder
 	char *id, *number;
 	bool exists;
 
-	TRY(store_take_number(call, request->order_id, &number, &exists));
+	TRY(store_exists(call, request->order_id, &exists));
 	if (exists)
 		return status_already_exists(call->arena, "order", request->order_id);
 	TRY(peer_get_customer(call, request->customer_id, "customer_id", &customer));
 	TRY(order_check_customer(customer));
+	TRY(store_take_number(call, &number));
 	id = arena_strdup(call->arena, request->order_id);
 	if (*id == '\0') {
 		id = arena_alloc(call->arena, UUID_TEXT);

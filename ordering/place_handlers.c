@@ -136,6 +136,7 @@ static struct status fill(struct call *call, struct submission *submission)
 	order->create_time = pb_time(call->arena, call->time);
 	TRY(add_lines(call, submission));
 	TRY(order_check_place(call->arena, order));
+	TRY(store_take_number(call, &order->number));
 	TRY(reserve_lines(call, submission));
 	return order_move(call->arena, order, ORDER_EVENT_PLACE, arena_strdup(call->arena, ""));
 }
@@ -162,7 +163,7 @@ struct status submit_order(struct call *call, const Ordering__SubmitOrderRequest
 	bool exists;
 
 	TRY(order_merge_lines(call->arena, request, &submission.n_lines, &submission.lines));
-	TRY(store_take_number(call, id, &reply->number, &exists));
+	TRY(store_exists(call, id, &exists));
 	if (exists || call->key_pending)
 		return submit_existing(call, id, reply);
 	reply->order_id = id;

@@ -1,6 +1,7 @@
 /* Reading orders. */
 #include "ordering/store.h"
 
+#include "runtime/mutex.h"
 #include "runtime/pb.h"
 #include "runtime/search.h"
 #include "runtime/types.h"
@@ -41,10 +42,13 @@ static struct db_statement LIST_ORDERS = DB_READ("list_orders", ORDERS_WITH_ITEM
 static struct db_statement LIST_CUSTOMER_ORDERS =
     DB_READ("list_customer_orders", ORDERS_WITH_ITEMS("customer_id = :customer_id AND " PAGE_OF_ORDERS));
 
-/* A sequence cannot be read by a session that only reads. */
-static struct db_statement TAKE_NUMBER = DB_WRITE(
-    "take_number", "SELECT nextval('order_number') AS number,"
-		   " EXISTS (SELECT FROM customer_order WHERE order_id = nullif(:order_id, '')::uuid) AS known");
+static struct db_statement FIND_ORDER =
+    DB_READ("find_order", "SELECT FROM customer_order WHERE order_id = nullif(:order_id, '')::uuid");
+
+/* A sequence cannot be read by a session that only reads, and writes wait for each other's commits: so numbers are taken in blocks. */
+static struct db_statement TAKE_NUMBERS =
+    DB_WRITE("take_numbers", "SELECT nextval('order_number') AS first, increment_by AS count FROM pg_sequences"
+			     " WHERE schemaname = current_schema() AND sequencename = 'order_number'");
 
 static struct db_statement CLAIM_PLACING = DB_WRITE(
     "claim_placing",
@@ -179,17 +183,46 @@ struct status store_list(struct call *call, const Ordering__ListOrdersRequest *r
 	return STATUS_OK;
 }
 
-struct status store_take_number(struct call *call, const char *order_id, char **ret_number, bool *ret_exists)
+struct status store_exists(struct call *call, const char *order_id, bool *ret_exists)
 {
-	struct db_unit *unit = db_unit(call, &TAKE_NUMBER);
-	const struct db_rows *rows;
+	struct db_unit *unit = db_unit(call, &FIND_ORDER);
 
 	db_bind_text(unit, "order_id", order_id);
 	TRY(db_run(call, unit));
-	rows = db_rows(unit, 0);
-	*ret_number = arena_printf(call->arena, "ORD-%06lld", (long long)db_int(rows, 0, "number"));
-	*ret_exists = db_bool(rows, 0, "known");
+	*ret_exists = db_count(db_rows(unit, 0)) > 0;
 	return STATUS_OK;
+}
+
+/* The numbers that this process has taken and not used yet. */
+static struct {
+	struct mutex refill;
+	int64_t next, end;
+} numbers = { .refill = MUTEX(numbers.refill) };
+
+static struct status refill_numbers(struct call *call)
+{
+	struct db_unit *unit = db_unit(call, &TAKE_NUMBERS);
+	const struct db_rows *rows;
+
+	if (numbers.next < numbers.end)
+		return STATUS_OK;
+	TRY(db_run(call, unit));
+	rows = db_rows(unit, 0);
+	numbers.next = db_int(rows, 0, "first");
+	numbers.end = numbers.next + db_int(rows, 0, "count");
+	return STATUS_OK;
+}
+
+struct status store_take_number(struct call *call, char **ret_number)
+{
+	struct status status;
+
+	TRY(mutex_lock(call, &numbers.refill));
+	status = refill_numbers(call);
+	if (status.reason == NULL)
+		*ret_number = arena_printf(call->arena, "ORD-%06lld", (long long)numbers.next++);
+	mutex_unlock(&numbers.refill);
+	return status;
 }
 
 struct status store_claim_placing(struct call *call, size_t *ret_count, char ***ret_order_ids)

@@ -33,8 +33,11 @@ struct status store_get(struct call *call, const char *order_id, Ordering__Order
 struct status store_list(struct call *call, const Ordering__ListOrdersRequest *request, const struct page *page,
 			 size_t *ret_count, Ordering__Order ***ret_orders) MUST_USE;
 
-/* A number that no other order has; and is there an order with this id already? */
-struct status store_take_number(struct call *call, const char *order_id, char **ret_number, bool *ret_exists) MUST_USE;
+/* Is there an order with this id? An empty id is no order's. */
+struct status store_exists(struct call *call, const char *order_id, bool *ret_exists) MUST_USE;
+
+/* A number that no other order has. */
+struct status store_take_number(struct call *call, char **ret_number) MUST_USE;
 
 /* Orders whose placing nobody seems to go on with: at most ORDERS_TO_RESUME; for some seconds nobody else gets them. */
 #define ORDERS_TO_RESUME 20

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -118,12 +119,10 @@ static void total(struct call *call, Ordering__Order *order)
 static Ordering__Order *new_order(struct call *call, const char *customer_id, const char *name, size_t n_items)
 {
 	Ordering__Order *order = pb_new(call->arena, &ordering__order__descriptor);
-	bool exists;
 
 	order->order_id = arena_alloc(call->arena, UUID_TEXT);
 	uuid_new(order->order_id);
-	assert_null(store_take_number(call, order->order_id, &order->number, &exists).reason);
-	assert_false(exists);
+	assert_null(store_take_number(call, &order->number).reason);
 	order->customer_id = arena_strdup(call->arena, customer_id);
 	order->customer_name =
 	    arena_strdup(call->arena, strcmp(customer_id, ADA) == 0 ? "Ada Lovelace" : "Bob 100% GmbH");
@@ -250,12 +249,15 @@ static struct status write_old_versions(struct call *call)
 	Ordering__Order *order = new_order(call, ADA, "First", 1);
 	Ordering__Order *read = pb_new(call->arena, &ordering__order__descriptor);
 	struct write write;
-	char *number;
 	bool exists;
 
 	TRY(create(call, order));
-	TRY(store_take_number(call, order->order_id, &number, &exists));
+	TRY(store_exists(call, order->order_id, &exists));
 	assert_true(exists);
+	TRY(store_exists(call, BOB, &exists));
+	assert_false(exists);
+	TRY(store_exists(call, "", &exists));
+	assert_false(exists);
 	write = write_of(call, order, 1);
 	TRY(store_create(call, order, false, &write));
 	assert_false(write.applied);
@@ -276,6 +278,29 @@ static void only_the_next_version_is_written(void **state)
 {
 	(void)state;
 	run(write_old_versions);
+}
+
+static char *drawn[60];
+
+static struct status draw_numbers(struct call *call)
+{
+	for (size_t i = 0; i < sizeof(drawn) / sizeof(drawn[0]); i++) {
+		char *number;
+
+		TRY(store_take_number(call, &number));
+		drawn[i] = arena_strdup(service_arena(), number);
+	}
+	return STATUS_OK;
+}
+
+static void numbers_rise_one_by_one(void **state)
+{
+	(void)state;
+	run(draw_numbers);
+	for (size_t i = 0; i < sizeof(drawn) / sizeof(drawn[0]); i++) {
+		assert_int_equal(strncmp(drawn[i], "ORD-", 4), 0);
+		assert_int_equal(strtoll(drawn[i] + 4, NULL, 10), strtoll(drawn[0] + 4, NULL, 10) + (int64_t)i);
+	}
 }
 
 /* ---- Lists ---- */
@@ -417,6 +442,7 @@ int main(void)
 		STORE_TEST(what_is_written_is_read),
 		STORE_TEST(what_is_changed_is_read),
 		STORE_TEST(only_the_next_version_is_written),
+		STORE_TEST(numbers_rise_one_by_one),
 		STORE_TEST(pages_hold_every_order_once),
 		STORE_TEST(lists_are_filtered),
 		STORE_TEST(words_are_found_in_number_name_and_customer),

@@ -1,5 +1,5 @@
--- Numbers for people. May have gaps (a rolled back order), so a sequence is enough.
-CREATE SEQUENCE order_number;
+-- Numbers for people: a process takes a block of this size at a time and may not use all of it, so there can be gaps (and there may be).
+CREATE SEQUENCE order_number INCREMENT BY 20;
 
 -- What customers want. Addresses are snapshots (seven texts, see runtime/types.h); amounts are minor units of `currency`, which is empty while there
 -- are no items. `search` is what free-text search looks at, in lower case. `submitted`: came by SubmitOrder, so it must not stay when it is refused.
