@@ -254,6 +254,13 @@ static void wait_for_outcome(struct db *db, struct db_unit *unit)
 	}
 }
 
+/* Results of an earlier run stay with the arena; this run has none yet. */
+static void forget_results(struct db_unit *unit)
+{
+	for (struct db_step *step = unit->route; step != NULL; step = step->next)
+		step->rows.result = NULL;
+}
+
 /* One journey. */
 static struct status travel(struct call *call, struct db_unit *unit)
 {
@@ -261,6 +268,7 @@ static struct status travel(struct call *call, struct db_unit *unit)
 
 	unit->alone = unit->again = false;
 	unit->resends = 0;
+	forget_results(unit);
 	TRY(call_check(call));
 	if (db->queued >= db->options.queue_limit)
 		return status_of(&OVERLOADED);

@@ -9,7 +9,7 @@
  * - Every unit has a deadline: the call's. What is left of it becomes the server's statement_timeout, and a timer of our own ends the wait when the server does not answer
  *   (a frozen server never does): then the connection is given up, reads fail with DATABASE_UNAVAILABLE or DEADLINE_PASSED, writes with OUTCOME_UNKNOWN.
  * - SQL texts are constants with named parameters (`:order_id`); values are always bound, never pasted.
- * - Results are binary and read by column name and type; a mismatch is our bug and fails with INTERNAL_ERROR in db_run().
+ * - Results are binary and read by column name and type. Reading what is not there is our bug and stops the process: a made-up value could end in the books.
  *
  * Usage
  *     static struct db_statement GET_CUSTOMER = DB_READ("get_customer",

@@ -372,7 +372,7 @@ static void a_full_queue_refuses(void **state)
 
 	(void)state;
 	for (int i = 0; i < WORK_QUEUE_LIMIT + 10; i++) {
-		jobs[i] = (struct job){ .number = i };
+		jobs[i] = (struct job){ .number = i, .timeout = 120 * CLOCK_SECOND };
 		work_start(&jobs[i], insert_item);
 	}
 	work_finish();

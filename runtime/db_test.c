@@ -228,6 +228,26 @@ static struct status bind_wrongly(struct call *call, struct job *job)
 	return STATUS_OK;
 }
 
+static struct status run_twice(struct call *call, struct job *job)
+{
+	struct db_unit *unit = db_unit(call, &COUNT_ITEMS);
+
+	TRY(db_run(call, unit));
+	assert_int_equal(db_int(db_rows(unit, 0), 0, "n"), 0);
+	TRY(insert_item(call, job));
+	TRY(db_run(call, unit));
+	assert_int_equal(db_int(db_rows(unit, 0), 0, "n"), 1);
+	return STATUS_OK;
+}
+
+static void a_unit_can_be_run_again(void **state)
+{
+	struct job job = { .number = 1, .amount = 1 };
+
+	(void)state;
+	assert_ok(work_run(run_twice, &job));
+}
+
 static void wrong_binds_are_refused_unsent(void **state)
 {
 	(void)state;
@@ -430,6 +450,7 @@ int main(void)
 		DB_TEST(an_error_at_the_commit_itself_is_found),
 		DB_TEST(errors_say_what_and_where),
 		DB_TEST(the_statements_of_a_unit_succeed_or_fail_together),
+		DB_TEST(a_unit_can_be_run_again),
 		DB_TEST(wrong_binds_are_refused_unsent),
 		DB_TEST(a_broken_statement_does_not_harm_its_neighbours),
 		DB_TEST(a_read_cannot_write),

@@ -138,8 +138,8 @@ static void timers_ring_once_never_early_and_by_time(void **state)
 	struct loop_timer *first = loop_timer_new(*state, ring, &early), *second = loop_timer_new(*state, ring, &late);
 	const int64_t start = clock_monotonic();
 
-	loop_timer_set(second, 30 * CLOCK_MILLISECOND);
 	loop_timer_set(first, 10 * CLOCK_MILLISECOND);
+	loop_timer_set(second, 30 * CLOCK_MILLISECOND);
 	loop_run(*state);
 	assert_int_equal(early.rings, 1);
 	assert_int_equal(late.rings, 1);

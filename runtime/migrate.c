@@ -74,15 +74,11 @@ static bool execute(const struct run *run, const char *what, const char *sql)
 static PGconn *connect_once(const char *conninfo)
 {
 	/* A lock that is not to be had is better reported than waited for. */
+	static const char options[] = "-c search_path=public -c timezone=UTC -c client_min_messages=warning"
+				      " -c statement_timeout=0 -c lock_timeout=60s";
 	const char *const names[] = { "connect_timeout",           "dbname", "options", "client_encoding",
 				      "fallback_application_name", NULL };
-	const char *const values[] = { "3",
-				       conninfo,
-				       "-c search_path=public -c timezone=UTC -c client_min_messages=warning -c "
-				       "statement_timeout=0 -c lock_timeout=60s",
-				       "UTF8",
-				       "migrate",
-				       NULL };
+	const char *const values[] = { "3", conninfo, options, "UTF8", "migrate", NULL };
 
 	return PQconnectdbParams(names, values, 1);
 }

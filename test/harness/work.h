@@ -24,7 +24,7 @@
 #include "runtime/db.h"
 
 #define WORK_GROUP_LIMIT 50
-#define WORK_QUEUE_LIMIT 4000
+#define WORK_QUEUE_LIMIT 2000
 #define WORK_STATEMENT_TIMEOUT INT64_C(2000000)
 
 struct job {
