@@ -1,5 +1,6 @@
 /*
- * handlers: the RPCs of quayside.warehouse.v1, one function each: check, rules, store, reply. One file for each service of the contract.
+ * handlers: the RPCs of quayside.warehouse.v1, one function each: check, rules, store, reply. One file for each
+ * service of the contract.
  *
  * Invariants: a handler decides nothing (rules do) and knows no SQL (store does).
  * Usage: give the services to the process in main.c.

@@ -86,8 +86,8 @@ static struct status try_to_reserve(struct call *call, const Warehouse__ReserveS
 }
 
 /*
- * Most orders reserve once, so the first try takes it that this one is new, and needs no look. It is one unit of work however many want the same goods: who comes too
- * late learns what is left in the same answer.
+ * Most orders reserve once, so the first try takes it that this one is new, and needs no look. It is one unit of work
+ * however many want the same goods: who comes too late learns what is left in the same answer.
  */
 static struct status reserve_stock(struct call *call, const Warehouse__ReserveStockRequest *request,
 				   Warehouse__ReserveStockResponse *reply)

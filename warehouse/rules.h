@@ -4,9 +4,10 @@
  * Invariants
  * - A function that refuses changes nothing.
  * - States change only along tables: a product's and a reservation's.
- * - An order's reservations are its booking and change together: a rule takes the booking as it was found and makes a plan, all of it or nothing.
- *   Plans share the memory of request and booking.
- * - What is available is decided by the database, under its locks; rules that get to see the stock choose the location and word the refusal.
+ * - An order's reservations are its booking and change together: a rule takes the booking as it was found and makes a
+ *   plan, all of it or nothing. Plans share the memory of request and booking.
+ * - What is available is decided by the database, under its locks; rules that get to see the stock choose the
+ *   location and word the refusal.
  *
  * Usage
  *     TRY(product_update(arena, product, changes, mask));
@@ -41,12 +42,15 @@ extern const struct reason SHIPMENT_BOOKED;      /* with other lines */
 
 /* Products */
 
-/* A price is not negative and in a currency that exists. Fails with INVALID_REQUEST, naming the fields below `product`. */
+/*
+ * A price is not negative and in a currency that exists. Fails with INVALID_REQUEST, naming the fields below
+ * `product`.
+ */
 struct status product_check(struct arena *arena, const Warehouse__Product *product) MUST_USE;
 
 /*
- * Writes the fields that the mask names (without a mask: those that are set; "*": all) from changes into product, which then shares changes' memory.
- * Fails with INVALID_REQUEST for a field that is not one or cannot be changed.
+ * Writes the fields that the mask names (without a mask: those that are set; "*": all) from changes into product,
+ * which then shares changes' memory. Fails with INVALID_REQUEST for a field that is not one or cannot be changed.
  */
 struct status product_update(struct arena *arena, Warehouse__Product *product, const Warehouse__Product *changes,
 			     const Google__Protobuf__FieldMask *mask) MUST_USE;
@@ -76,8 +80,7 @@ struct booking {
 	int64_t version;       /* changes so far */
 	size_t n_reservations; /* the order's, and others' under ids that the request names */
 	Warehouse__Reservation **reservations;
-	bool
-	    stock_known; /* shelves holds all shelves of the products that the request names, sorted by sku and location */
+	bool stock_known; /* shelves are all of the products that the request names, by sku and location */
 	size_t n_shelves;
 	const struct shelf *shelves;
 	size_t n_booked; /* what the shipment of the request took when it was booked before */
@@ -105,24 +108,32 @@ struct plan {
 struct status reservation_hold(struct arena *arena, const Google__Protobuf__Duration *hold, int64_t *ret_hold) MUST_USE;
 
 /*
- * Holds each line's quantity. The stock may be unknown: then the plan takes all from MAIN.
- * Fails with INVALID_REQUEST (an id or a sku in two lines), or, naming the lines, with RESERVATION_TAKEN, RESERVATION_CLOSED, RESERVATION_CONFIRMED,
- * PRODUCT_UNKNOWN, PRODUCT_ARCHIVED, OUT_OF_STOCK: the first line's reason, and all lines that have the same.
+ * Holds each line's quantity. The stock may be unknown: then the plan takes all from MAIN. Fails with INVALID_REQUEST
+ * (an id or a sku in two lines), or, naming the lines, with RESERVATION_TAKEN, RESERVATION_CLOSED,
+ * RESERVATION_CONFIRMED, PRODUCT_UNKNOWN, PRODUCT_ARCHIVED, OUT_OF_STOCK: the first line's reason, and all lines that
+ * have the same.
  */
 struct status booking_reserve(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ReserveStockRequest *request, struct plan *ret_plan) MUST_USE;
 
-/* Makes holds permanent. Fails with RESERVATION_NOT_HELD, naming the lines that are not held as they say, with INVALID_REQUEST for an id in two lines. */
+/*
+ * Makes holds permanent. Fails with RESERVATION_NOT_HELD, naming the lines that are not held as they say, with
+ * INVALID_REQUEST for an id in two lines.
+ */
 struct status booking_confirm(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ConfirmReservationsRequest *request, struct plan *ret_plan) MUST_USE;
 
-/* Gives goods back, and remembers ids that are not known. What has been fulfilled or has expired stays so. Fails with RESERVATION_TAKEN. */
+/*
+ * Gives goods back, and remembers ids that are not known. What has been fulfilled or has expired stays so. Fails with
+ * RESERVATION_TAKEN.
+ */
 struct status booking_release(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ReleaseReservationsRequest *request, struct plan *ret_plan) MUST_USE;
 
 /*
- * The goods of a shipment leave. A shipment that was booked with the same lines changes nothing. Fails with SHIPMENT_BOOKED, RESERVATION_NOT_CONFIRMED,
- * RESERVATION_EXCEEDED, naming the lines; with INVALID_REQUEST for an id in two lines.
+ * The goods of a shipment leave. A shipment that was booked with the same lines changes nothing. Fails with
+ * SHIPMENT_BOOKED, RESERVATION_NOT_CONFIRMED, RESERVATION_EXCEEDED, naming the lines; with INVALID_REQUEST for an id
+ * in two lines.
  */
 struct status booking_fulfil(struct arena *arena, const struct booking *booking,
 			     const Warehouse__FulfilReservationsRequest *request, struct plan *ret_plan) MUST_USE;

@@ -1,5 +1,6 @@
 /*
- * rules_private: what the rules of reservations share: the transition table, refusals that name lines, and plans in the making.
+ * rules_private: what the rules of reservations share: the transition table, refusals that name lines, and plans in
+ * the making.
  *
  * Invariants: as in rules.h; only warehouse/rules_*.c include it.
  *

@@ -98,7 +98,10 @@ static const struct shelf *any_shelf(const struct booking *booking, const char *
 	return NULL;
 }
 
-/* Finds the line's location, or what is wrong. What a line holds already it may keep, also of a product that is no longer sold. */
+/*
+ * Finds the line's location, or what is wrong. What a line holds already it may keep, also of a product that is no
+ * longer sold.
+ */
 static struct fault find_location(struct arena *arena, const struct booking *booking, struct reserve_line *line)
 {
 	const int64_t held = line->existing != NULL ? line->existing->quantity : 0, asked = line->asked->quantity;

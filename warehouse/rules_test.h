@@ -1,5 +1,6 @@
 /*
- * rules_test: what the tests of the rules share: an arena for each test, reservations, bookings and requests in a few words.
+ * rules_test: what the tests of the rules share: an arena for each test, reservations, bookings and requests in a few
+ * words.
  *
  * Only warehouse/rules*_test.c include it, once each, after cmocka.
  */

@@ -1,10 +1,12 @@
 /*
- * store: what is remembered of products, stock and reservations. All SQL of the service, and nothing else. One file for each of the three.
+ * store: what is remembered of products, stock and reservations. All SQL of the service, and nothing else. One file
+ * for each of the three.
  *
  * Invariants
  * - Effect, key, answer, history and events are written together (runtime/write.h).
- * - Stock changes under its row's lock only, and every change of what is on hand has a row in the ledger.
- *   Where several rows change, they are locked by a statement of their own, in the order of sku and location; the next statement then sees what is true.
+ * - Stock changes under its row's lock only, and every change of what is on hand has a row in the ledger. Where
+ *   several rows change, they are locked by a statement of their own, in the order of sku and location; the next
+ *   statement then sees what is true.
  * - An order's reservations change only together with its booking's version, which guards them.
  * - Results live in the call's arena.
  *
@@ -32,13 +34,19 @@ struct status store_list_products(struct call *call, const Warehouse__ListProduc
 				  const struct page *page, size_t *ret_count,
 				  Warehouse__Product ***ret_products) MUST_USE;
 
-/* Inserts a product, with no stock in MAIN; fails with ALREADY_EXISTS for a known sku. Updates one whose version is still write->version - 1. */
+/*
+ * Inserts a product, with no stock in MAIN; fails with ALREADY_EXISTS for a known sku. Updates one whose version is
+ * still write->version - 1.
+ */
 struct status store_create_product(struct call *call, const Warehouse__Product *product, struct write *write) MUST_USE;
 struct status store_update_product(struct call *call, const Warehouse__Product *product, struct write *write) MUST_USE;
 
 /* Stock */
 
-/* A product's stock in one location, settled; all zero, and *ret_exists false, where it never was. Fails with NOT_FOUND for an unknown product. */
+/*
+ * A product's stock in one location, settled; all zero, and *ret_exists false, where it never was. Fails with
+ * NOT_FOUND for an unknown product.
+ */
 struct status store_get_level(struct call *call, const char *sku, const char *location_id,
 			      Warehouse__StockLevel *ret_level, bool *ret_exists) MUST_USE;
 
@@ -57,7 +65,10 @@ struct status store_list_stock(struct call *call, const Warehouse__ListStockRequ
 /* What stands for a level in a page's key. */
 char *store_level_key(struct arena *arena, const Warehouse__StockLevel *level);
 
-/* The page's movements, newest first, and their places in the ledger, which are the page's times. Fails with NOT_FOUND for an unknown product. */
+/*
+ * The page's movements, newest first, and their places in the ledger, which are the page's times. Fails with
+ * NOT_FOUND for an unknown product.
+ */
 struct status store_list_movements(struct call *call, const Warehouse__ListStockMovementsRequest *request,
 				   const struct page *page, size_t *ret_count,
 				   Warehouse__StockMovement ***ret_movements, int64_t **ret_entries) MUST_USE;
@@ -73,19 +84,25 @@ struct status store_list_reservations(struct call *call, const Warehouse__ListRe
 				      const struct page *page, size_t *ret_count,
 				      Warehouse__Reservation ***ret_reservations) MUST_USE;
 
-/* An order's booking, with others' reservations under these ids and with what this shipment (may be NULL) has taken; without stock. */
+/*
+ * An order's booking, with others' reservations under these ids and with what this shipment (may be NULL) has taken;
+ * without stock.
+ */
 struct status store_find_booking(struct call *call, const char *order_id, char *const *reservation_ids, size_t n_ids,
 				 const char *shipment_id, struct booking *ret_booking) MUST_USE;
 
 /*
- * Carries out a plan, guarded by the booking's version and, shelf by shelf, by what is there and sold. For reserving, the stock is locked and the booking read on the
- * way: where the guard did not hold, *booking is what was found, with the stock.
+ * Carries out a plan, guarded by the booking's version and, shelf by shelf, by what is there and sold. For reserving,
+ * the stock is locked and the booking read on the way: where the guard did not hold, *booking is what was found, with
+ * the stock.
  */
 struct status store_reserve(struct call *call, const Warehouse__ReserveStockRequest *request, const struct plan *plan,
 			    struct write *write, struct booking *booking) MUST_USE;
 struct status store_carry_out(struct call *call, const struct plan *plan, struct write *write) MUST_USE;
 
-/* As store_carry_out(), for goods that leave: moved has one movement for each changed reservation, in the same order. */
+/*
+ * As store_carry_out(), for goods that leave: moved has one movement for each changed reservation, in the same order.
+ */
 struct status store_fulfil(struct call *call, const struct plan *plan, const Warehouse__StockMoved *moved,
 			   struct write *write) MUST_USE;
 

@@ -4,9 +4,8 @@
 #include "warehouse/store.h"
 
 #define PRODUCT_COLUMNS                                                                                                \
-	"sku, version, name, description, currency, unit_price, tax_rate_basis_points, packaging, content_quantity, "  \
-	"measure,"                                                                                                     \
-	" weight_grams, reorder_level, state, create_time, update_time"
+	"sku, version, name, description, currency, unit_price, tax_rate_basis_points, packaging, content_quantity,"   \
+	" measure, weight_grams, reorder_level, state, create_time, update_time"
 
 static struct db_statement GET_PRODUCT =
     DB_READ("get_product", "SELECT " PRODUCT_COLUMNS " FROM product WHERE sku = :sku");
@@ -15,32 +14,27 @@ static struct db_statement LIST_PRODUCTS =
     DB_READ("list_products", "SELECT " PRODUCT_COLUMNS " FROM product WHERE (:first OR sku > :after_id)"
 			     " AND (:state = '' OR state = :state) AND " SEARCH_MATCHES " ORDER BY sku LIMIT :limit");
 
-static struct db_statement CREATE_PRODUCT =
-    DB_WRITE("create_product",
-	     WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM product WHERE sku = "
-			 ":aggregate_id::text)") ", created AS (INSERT INTO product (" PRODUCT_COLUMNS ", search)"
-						 " SELECT :aggregate_id::text, :version, :name, "
-						 ":description, :currency, :unit_price, "
-						 ":tax_rate_basis_points, :packaging,"
-						 " :content_quantity, :measure, :weight_grams, "
-						 ":reorder_level, :state, :time, :time, "
-						 "lower(:search) FROM accepted)"
-						 ", stocked AS (INSERT INTO stock (sku, location_id, "
-						 "on_hand, reserved, update_time)"
-						 " SELECT :aggregate_id::text, '" MAIN_LOCATION
-						 "', 0, 0, :time FROM accepted)" WRITE_END);
+#define CREATE_SQL                                                                                                     \
+	WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM product WHERE sku = :aggregate_id::text)")                 \
+	", created AS (INSERT INTO product (" PRODUCT_COLUMNS ", search)"                                              \
+	" SELECT :aggregate_id::text, :version, :name, :description, :currency, :unit_price, :tax_rate_basis_points,"  \
+	" :packaging, :content_quantity, :measure, :weight_grams, :reorder_level, :state, :time, :time,"               \
+	" lower(:search) FROM accepted)"                                                                               \
+	", stocked AS (INSERT INTO stock (sku, location_id, on_hand, reserved, update_time)"                           \
+	" SELECT :aggregate_id::text, '" MAIN_LOCATION "', 0, 0, :time FROM accepted)" WRITE_END
 
-static struct db_statement UPDATE_PRODUCT =
-    DB_WRITE("update_product",
-	     WRITE_BEGIN("SELECT 1 FROM product WHERE sku = :aggregate_id::text AND version = :version::bigint - 1 FOR "
-			 "UPDATE") ", changed AS (UPDATE product SET version = :version, name = :name, description = "
-				   ":description, currency = :currency,"
-				   " unit_price = :unit_price, tax_rate_basis_points = :tax_rate_basis_points, "
-				   "packaging = :packaging,"
-				   " content_quantity = :content_quantity, measure = :measure, weight_grams = "
-				   ":weight_grams, reorder_level = :reorder_level,"
-				   " state = :state, update_time = :time, search = lower(:search) FROM accepted WHERE "
-				   "sku = :aggregate_id::text)" WRITE_END);
+static struct db_statement CREATE_PRODUCT = DB_WRITE("create_product", CREATE_SQL);
+
+#define UPDATE_SQL                                                                                                     \
+	WRITE_BEGIN("SELECT 1 FROM product"                                                                            \
+		    " WHERE sku = :aggregate_id::text AND version = :version::bigint - 1 FOR UPDATE")                  \
+	", changed AS (UPDATE product SET version = :version, name = :name, description = :description,"               \
+	" currency = :currency, unit_price = :unit_price, tax_rate_basis_points = :tax_rate_basis_points,"             \
+	" packaging = :packaging, content_quantity = :content_quantity, measure = :measure,"                           \
+	" weight_grams = :weight_grams, reorder_level = :reorder_level, state = :state, update_time = :time,"          \
+	" search = lower(:search) FROM accepted WHERE sku = :aggregate_id::text)" WRITE_END
+
+static struct db_statement UPDATE_PRODUCT = DB_WRITE("update_product", UPDATE_SQL);
 
 static void read_product(struct call *call, const struct db_rows *rows, size_t row, Warehouse__Product *product)
 {

@@ -228,7 +228,10 @@ static void a_shipment_at_once_is_booked_once(void **state)
 	assert_stock(wanted.sku, "MAIN", 2, 0);
 }
 
-/* What one of several processes does: a line in each of the orders, all at once; both products, in an order of its own. */
+/*
+ * What one of several processes does: a line in each of the orders, all at once; both products, in an order of its
+ * own.
+ */
 static size_t buy(char *const *orders, size_t n, char *const *skus, bool backwards)
 {
 	struct invocation *invocations = new_invocations(n);

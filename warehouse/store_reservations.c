@@ -3,9 +3,8 @@
 #include "warehouse/store.h"
 
 #define RESERVATION_COLUMNS                                                                                            \
-	"r.reservation_id, r.order_id, r.version, r.sku, r.location_id, r.quantity, r.fulfilled_quantity, r.state, "   \
-	"r.expire_time,"                                                                                               \
-	" r.create_time, r.update_time"
+	"r.reservation_id, r.order_id, r.version, r.sku, r.location_id, r.quantity, r.fulfilled_quantity, r.state,"    \
+	" r.expire_time, r.create_time, r.update_time"
 
 static struct db_statement GET_RESERVATION = DB_READ(
     "get_reservation", "SELECT " RESERVATION_COLUMNS " FROM reservation r WHERE reservation_id = :reservation_id");
@@ -29,7 +28,10 @@ static struct db_statement FIND_SHIPMENT =
     DB_READ("find_shipment", "SELECT reservation_id, -quantity AS quantity FROM stock_movement"
 			     " WHERE kind = 'STOCK_MOVEMENT_KIND_SHIPMENT' AND reference = :shipment_id");
 
-/* In a statement of its own and in one order for everybody; what comes after it sees the stock as it stays until the commit. */
+/*
+ * In a statement of its own and in one order for everybody; what comes after it sees the stock as it stays until the
+ * commit.
+ */
 static struct db_statement LOCK_STOCK = DB_WRITE(
     "lock_stock", "SELECT s.sku, s.location_id, s.on_hand, s.reserved, p.state = 'PRODUCT_STATE_ACTIVE' AS sold"
 		  " FROM stock s JOIN product p ON p.sku = s.sku WHERE s.sku = ANY (:skus::text[])"
@@ -39,7 +41,10 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
 	"unnest(:shift_skus::text[], :shift_locations::text[], :shift_on_hands::bigint[], :shift_reserveds::bigint[])" \
 	" AS shift(sku, location_id, on_hand, reserved)"
 
-/* The version is the expected one, no shelf runs short, what is not sold any more is not promised anew, and no id belongs to another order. */
+/*
+ * The version is the expected one, no shelf runs short, what is not sold any more is not promised anew, and no id
+ * belongs to another order.
+ */
 #define GUARD                                                                                                          \
 	"SELECT 1 WHERE :version::bigint - 1 ="                                                                        \
 	" coalesce((SELECT version FROM booking WHERE order_id = :aggregate_id::uuid FOR UPDATE), 0)"                  \
@@ -54,39 +59,36 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
 #define CHANGES                                                                                                        \
 	", booked AS (INSERT INTO booking (order_id, version) SELECT :aggregate_id::uuid, :version FROM accepted"      \
 	" ON CONFLICT (order_id) DO UPDATE SET version = EXCLUDED.version)"                                            \
-	", saved AS (INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity, "         \
-	"fulfilled_quantity, state,"                                                                                   \
-	" reason, expire_time, create_time, update_time)"                                                              \
-	" SELECT n.reservation_id, :aggregate_id::uuid, :version, n.sku, n.location_id, n.quantity, n.fulfilled, "     \
-	"n.state,"                                                                                                     \
-	" :w_reason, n.expire_time, :time, :time FROM accepted, unnest(:reservation_ids::uuid[], :skus::text[],"       \
-	" :locations::text[], :quantities::bigint[], :fulfilled::bigint[], :states::text[], "                          \
-	":expire_times::timestamptz[])"                                                                                \
-	" AS n(reservation_id, sku, location_id, quantity, fulfilled, state, expire_time)"                             \
+	", saved AS (INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity,"          \
+	" fulfilled_quantity, state, reason, expire_time, create_time, update_time)"                                   \
+	" SELECT n.reservation_id, :aggregate_id::uuid, :version, n.sku, n.location_id, n.quantity,"                   \
+	" n.fulfilled_quantity, n.state, :w_reason, n.expire_time, :time, :time"                                       \
+	" FROM accepted, unnest(:reservation_ids::uuid[], :skus::text[], :locations::text[], :quantities::bigint[],"   \
+	" :fulfilled_quantities::bigint[], :states::text[], :expire_times::timestamptz[])"                             \
+	" AS n(reservation_id, sku, location_id, quantity, fulfilled_quantity, state, expire_time)"                    \
 	" ON CONFLICT (reservation_id) DO UPDATE SET version = EXCLUDED.version, location_id = EXCLUDED.location_id,"  \
 	" quantity = EXCLUDED.quantity, fulfilled_quantity = EXCLUDED.fulfilled_quantity, state = EXCLUDED.state,"     \
 	" reason = EXCLUDED.reason, expire_time = EXCLUDED.expire_time, update_time = EXCLUDED.update_time)"           \
-	", shifted AS (UPDATE stock s SET on_hand = s.on_hand + shift.on_hand, reserved = s.reserved + "               \
-	"shift.reserved,"                                                                                              \
+	", shifted AS (UPDATE stock s SET on_hand = s.on_hand + shift.on_hand,"                                        \
+	" reserved = s.reserved + shift.reserved,"                                                                     \
 	" update_time = CASE WHEN shift.on_hand = 0 THEN s.update_time ELSE :time END"                                 \
 	" FROM accepted, " SHIFTS " WHERE s.sku = shift.sku AND s.location_id = shift.location_id)"
 
 static struct db_statement CARRY_OUT = DB_WRITE("carry_out", WRITE_BEGIN(GUARD) CHANGES WRITE_END);
 
 /* Several movements may come off one shelf: each row of the ledger counts those before it. */
-static struct db_statement FULFIL =
-    DB_WRITE("fulfil", WRITE_BEGIN(GUARD) WRITE_SECOND_EVENT CHANGES
-	     ", entered AS (INSERT INTO stock_movement (movement_id, sku, location_id, kind, quantity, on_hand, "
-	     "reason, reference,"
-	     " reservation_id, actor, time) SELECT m.movement_id, s.sku, s.location_id, "
-	     "'STOCK_MOVEMENT_KIND_SHIPMENT', m.quantity,"
-	     " (s.on_hand + sum(m.quantity) OVER (PARTITION BY s.sku, s.location_id ORDER BY m.position))::bigint, '', "
-	     ":shipment_id,"
-	     " m.reservation_id, :w_actor, :time FROM accepted, unnest(:movement_ids::uuid[], "
-	     ":reservation_ids::uuid[], :skus::text[],"
-	     " :locations::text[], :movements::bigint[]) WITH ORDINALITY"
-	     " AS m(movement_id, reservation_id, sku, location_id, quantity, position)"
-	     " JOIN stock s ON s.sku = m.sku AND s.location_id = m.location_id ORDER BY m.position)" WRITE_END);
+#define ENTERED                                                                                                        \
+	", entered AS (INSERT INTO stock_movement (movement_id, sku, location_id, kind, quantity, on_hand, reason,"    \
+	" reference, reservation_id, actor, time)"                                                                     \
+	" SELECT m.movement_id, s.sku, s.location_id, 'STOCK_MOVEMENT_KIND_SHIPMENT', m.quantity,"                     \
+	" (s.on_hand + sum(m.quantity) OVER (PARTITION BY s.sku, s.location_id ORDER BY m.position))::bigint, '',"     \
+	" :shipment_id, m.reservation_id, :w_actor, :time"                                                             \
+	" FROM accepted, unnest(:movement_ids::uuid[], :reservation_ids::uuid[], :skus::text[], :locations::text[],"   \
+	" :movements::bigint[]) WITH ORDINALITY"                                                                       \
+	" AS m(movement_id, reservation_id, sku, location_id, quantity, position)"                                     \
+	" JOIN stock s ON s.sku = m.sku AND s.location_id = m.location_id ORDER BY m.position)"
+
+static struct db_statement FULFIL = DB_WRITE("fulfil", WRITE_BEGIN(GUARD) WRITE_SECOND_EVENT CHANGES ENTERED WRITE_END);
 
 static Warehouse__ReservationState state_of(const char *name)
 {
@@ -234,7 +236,7 @@ static void bind_changed(struct call *call, struct db_unit *unit, const struct p
 	db_bind_texts(unit, "states", states, n);
 	db_bind_texts(unit, "expire_times", expire_times, n);
 	db_bind_ints(unit, "quantities", quantities, n);
-	db_bind_ints(unit, "fulfilled", fulfilled, n);
+	db_bind_ints(unit, "fulfilled_quantities", fulfilled, n);
 }
 
 static void bind_shifts(struct call *call, struct db_unit *unit, const struct plan *plan)
@@ -283,8 +285,8 @@ static struct status run(struct call *call, struct db_unit *unit, const struct p
 }
 
 /*
- * Another process inserted the same row in the same moment, such as an order's first booking. Next time it is there to be seen, so this is no different from a guard
- * that did not hold.
+ * Another process inserted the same row in the same moment, such as an order's first booking. Next time it is there
+ * to be seen, so this is no different from a guard that did not hold.
  */
 static struct status unless_raced(struct status status)
 {

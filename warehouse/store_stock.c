@@ -26,25 +26,29 @@ static struct db_statement LIST_MOVEMENTS =
 static struct db_statement KNOWS_PRODUCT = DB_READ("knows_product", "SELECT 1 AS known FROM product WHERE sku = :sku");
 
 #define ENTERED                                                                                                        \
-	", entered AS (INSERT INTO stock_movement (movement_id, sku, location_id, kind, quantity, on_hand, reason, "   \
-	"reference, actor, time)"                                                                                      \
-	" SELECT :aggregate_id::uuid, :sku, :location_id, :kind, :quantity::bigint, numbers[1], :w_reason, "           \
-	":reference, :w_actor, :time"                                                                                  \
-	" FROM accepted)"
+	", entered AS (INSERT INTO stock_movement (movement_id, sku, location_id, kind, quantity, on_hand, reason,"    \
+	" reference, actor, time)"                                                                                     \
+	" SELECT :aggregate_id::uuid, :sku, :location_id, :kind, :quantity::bigint, numbers[1], :w_reason,"            \
+	" :reference, :w_actor, :time FROM accepted)"
 
-static struct db_statement RECEIVE = DB_WRITE(
-    "receive",
-    WRITE_BEGIN_NUMBERS("INSERT INTO stock (sku, location_id, on_hand, reserved, update_time)"
-			" SELECT :sku, :location_id, :quantity::bigint, 0, :time WHERE " KEY_UNKNOWN
-			" ON CONFLICT (sku, location_id) DO UPDATE SET on_hand = stock.on_hand + EXCLUDED.on_hand,"
-			" update_time = EXCLUDED.update_time RETURNING ARRAY[on_hand, reserved] AS numbers")
-	ENTERED WRITE_END_NUMBERS);
+#define RECEIVE_SQL                                                                                                    \
+	WRITE_BEGIN_NUMBERS(                                                                                           \
+	    "INSERT INTO stock (sku, location_id, on_hand, reserved, update_time)"                                     \
+	    " SELECT :sku, :location_id, :quantity::bigint, 0, :time WHERE " KEY_UNKNOWN                               \
+	    " ON CONFLICT (sku, location_id) DO UPDATE SET on_hand = stock.on_hand + EXCLUDED.on_hand,"                \
+	    " update_time = EXCLUDED.update_time RETURNING ARRAY[on_hand, reserved] AS numbers")                       \
+	ENTERED WRITE_END_NUMBERS
 
-static struct db_statement ADJUST = DB_WRITE(
-    "adjust", WRITE_BEGIN_NUMBERS(
-		  "UPDATE stock SET on_hand = on_hand + :quantity::bigint, update_time = :time"
-		  " WHERE sku = :sku AND location_id = :location_id AND on_hand + :quantity::bigint >= reserved"
-		  " AND " KEY_UNKNOWN " RETURNING ARRAY[on_hand, reserved] AS numbers") ENTERED WRITE_END_NUMBERS);
+static struct db_statement RECEIVE = DB_WRITE("receive", RECEIVE_SQL);
+
+#define ADJUST_SQL                                                                                                     \
+	WRITE_BEGIN_NUMBERS(                                                                                           \
+	    "UPDATE stock SET on_hand = on_hand + :quantity::bigint, update_time = :time"                              \
+	    " WHERE sku = :sku AND location_id = :location_id AND on_hand + :quantity::bigint >= reserved"             \
+	    " AND " KEY_UNKNOWN " RETURNING ARRAY[on_hand, reserved] AS numbers")                                      \
+	ENTERED WRITE_END_NUMBERS
+
+static struct db_statement ADJUST = DB_WRITE("adjust", ADJUST_SQL);
 
 static void read_level(struct call *call, const struct db_rows *rows, size_t row, Warehouse__StockLevel *level)
 {

@@ -1,5 +1,6 @@
 /*
- * store_test: what the tests of the warehouse on a real database share: the three services, and requests in a few words.
+ * store_test: what the tests of the warehouse on a real database share: the three services, and requests in a few
+ * words.
  *
  * After every test the stock must be in order, whatever the test did: see close_services().
  * Only warehouse/store*_test.c include it, once each, after cmocka.
