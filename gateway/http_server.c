@@ -134,6 +134,13 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
 	return server;
 }
 
+static in_port_t *port_in(struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET6)
+		return &((struct sockaddr_in6 *)(void *)address)->sin6_port;
+	return &((struct sockaddr_in *)(void *)address)->sin_port;
+}
+
 static int port_of(struct evconnlistener *listener)
 {
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
@@ -141,20 +148,36 @@ static int port_of(struct evconnlistener *listener)
 
 	if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)(void *)&address, &len) != 0)
 		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+	return ntohs(*port_in(&address));
+}
+
+/* "host:port" with an address for a host; the port may be 0, which libevent's own function refuses. */
+static bool parse_address(const char *text, struct sockaddr_storage *ret_address, int *ret_len)
+{
+	char host[INET6_ADDRSTRLEN + 2];
+	const char *colon = strrchr(text, ':');
+	uint64_t port;
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(host) || !str_to_uint64(str_of(colon + 1), &port) ||
+	    port > UINT16_MAX)
+		return false;
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	*ret_len = sizeof(*ret_address);
+	if (evutil_parse_sockaddr_port(host, (struct sockaddr *)(void *)ret_address, ret_len) != 0)
+		return false;
+	*port_in(ret_address) = htons((uint16_t)port);
+	return true;
 }
 
 bool http_server_listen(struct http_server *server, const char *address)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
 	struct sockaddr_storage parsed;
-	int len = sizeof(parsed);
+	int len;
 	struct evconnlistener *listener;
 
-	if (server->n_listeners == HTTP_LISTENERS ||
-	    evutil_parse_sockaddr_port(address, (struct sockaddr *)(void *)&parsed, &len) != 0) {
+	if (server->n_listeners == HTTP_LISTENERS || !parse_address(address, &parsed, &len)) {
 		log_error("not an address to listen on, or too many", LOG_TEXT("listen", address));
 		return false;
 	}
