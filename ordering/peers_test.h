@@ -6,7 +6,7 @@
  * - Every call waits once, so that calls overlap as they do with real peers.
  * - A fault is no answer, before the effect or after it, or a refusal.
  *
- * Only handlers_test.c and sagas_test.c include it, once each, after cmocka. What it defines takes the place of peers.c.
+ * Only handlers_test.c and sagas_test.h include it, after cmocka. What it defines takes the place of peers.c.
  */
 #ifndef QUAYSIDE_ORDERING_PEERS_TEST_H
 #define QUAYSIDE_ORDERING_PEERS_TEST_H

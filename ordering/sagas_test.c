@@ -1,4 +1,4 @@
-/* What ordering/sagas.h promises: whatever fails in between, an order is placed, shipped and billed once, or refused. */
+/* What ordering/sagas.h promises of placing: whatever fails in between, an order is placed once, or refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,166 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "ordering/peers_test.h"
-
-#define A_SECOND (1 * CLOCK_SECOND)
-#define EVER 1000000
-
-static int64_t own_seen, shipping_seen;
-
-/* ---- Work that no client asks for, run in the place of a method that is not there yet ---- */
-
-static struct db_statement OUTBOX = DB_READ(
-    "test_outbox", "SELECT aggregate_id, aggregate_version, payload FROM outbox ORDER BY entry OFFSET :seen LIMIT 1");
-
-static struct status handle(struct call *call, const struct event_consumer *consumer, const Events__Event *event,
-			    struct str payload)
-{
-	void *message;
-
-	call->producer = consumer->producer;
-	TRY(pb_unpack(call->arena, consumer->handlers[0].payload, payload, &message));
-	return consumer->handlers[0].handle(call, event, message);
-}
-
-/* Delivers the service's own events, one after the other, also those that come while it does. */
-static struct status deliver_own(struct call *call)
-{
-	for (;;) {
-		Events__Event event = EVENTS__EVENT__INIT;
-		struct db_unit *unit = db_unit(call, &OUTBOX);
-		const struct db_rows *rows;
-
-		db_bind_int(unit, "seen", own_seen);
-		TRY(db_run(call, unit));
-		rows = db_rows(unit, 0);
-		if (db_count(rows) == 0)
-			return STATUS_OK;
-		event.position = own_seen + 1;
-		event.aggregate_id = db_text(rows, 0, "aggregate_id");
-		event.aggregate_version = db_int(rows, 0, "aggregate_version");
-		TRY(handle(call, &ordering_consumers[1], &event, db_bytes(rows, 0, "payload")));
-		own_seen++;
-	}
-}
-
-static const Shipping__ShipmentDispatched *the_dispatch;
-
-static struct status deliver_dispatch(struct call *call)
-{
-	Events__Event event = EVENTS__EVENT__INIT;
-
-	event.position = shipping_seen + 1;
-	return handle(call, &ordering_consumers[0], &event, pb_pack(call->arena, &the_dispatch->base));
-}
-
-static struct status (*the_work)(struct call *call);
-
-static struct status work_alone(struct call *call, const void *request, void *reply)
-{
-	(void)request;
-	(void)reply;
-	call->method = NULL;
-	call->key = NULL;
-	call->key_given = false;
-	return the_work(call);
-}
-
-/* Runs work in a call that has no method and no key, as the runtime does. */
-static struct status run(struct status (*work)(struct call *call))
-{
-	const Ordering__WatchOrdersRequest request = ORDERING__WATCH_ORDERS_REQUEST__INIT;
-
-	the_work = work;
-	return service_call("WatchOrders", NULL, &request.base, NULL);
-}
-
-static struct rpc_method methods[32];
-static const struct rpc_service service = { &ordering__order_service__descriptor, methods };
-
-static int open_sagas(void **state)
-{
-	size_t n = 0;
-
-	open_service(state);
-	service_close();
-	for (; order_service.methods[n].name != NULL; n++)
-		methods[n] = order_service.methods[n];
-	methods[n] = (struct rpc_method){ .name = "WatchOrders", .handler = work_alone };
-	own_seen = shipping_seen = 0;
-	service_open(&service, conninfo);
-	return 0;
-}
-
-/* ---- What happens ---- */
-
-static struct db_statement TIME_PASSES =
-    DB_WRITE("test_time_passes", "WITH late AS (UPDATE customer_order SET resume_time = now() - interval '1 s'"
-				 " WHERE resume_time IS NOT NULL RETURNING 1) SELECT count(*) AS n FROM late");
-
-static void resume_everything(void)
-{
-	service_number(&TIME_PASSES);
-	assert_ok(run(ordering_steps[0].run));
-}
-
-static void no_answer(const char *peer, int times, bool after)
-{
-	peers.fault = peer;
-	peers.faults = times;
-	peers.after = after;
-}
-
-static void heal(void)
-{
-	peers.faults = 0;
-	peers.refusal = NULL;
-}
-
-static Ordering__Order *filled(const char *sku, int64_t quantity)
-{
-	Ordering__Order *order = create(NULL);
-
-	assert_ok(add(&order, NULL, sku, quantity));
-	return order;
-}
-
-/* What shipping says when all of an order has left. */
-static Shipping__ShipmentDispatched *dispatch_of(const Ordering__Order *order)
-{
-	Shipping__ShipmentDispatched *event = pb_new(service_arena(), &shipping__shipment_dispatched__descriptor);
-	Shipping__Shipment *shipment = pb_new(service_arena(), &shipping__shipment__descriptor);
-
-	shipment->shipment_id = text(peers.shipments[peers.n_shipments - 1].id);
-	shipment->order_id = order->order_id;
-	shipment->lines = arena_array(service_arena(), order->n_items, sizeof(*shipment->lines));
-	for (; shipment->n_lines < order->n_items; shipment->n_lines++) {
-		Shipping__ShipmentLine *line = pb_new(service_arena(), &shipping__shipment_line__descriptor);
-
-		line->item_id = order->items[shipment->n_lines]->item_id;
-		line->quantity = order->items[shipment->n_lines]->quantity;
-		shipment->lines[shipment->n_lines] = line;
-	}
-	event->shipment = shipment;
-	return event;
-}
-
-static struct status dispatch(const Shipping__ShipmentDispatched *event)
-{
-	struct status status;
-
-	the_dispatch = event;
-	status = run(deliver_dispatch);
-	if (status.reason == NULL)
-		shipping_seen++;
-	return status;
-}
-
-static struct db_statement SHIPPING_CURSOR =
-    DB_READ("test_cursor", "SELECT position AS n FROM consumer_cursor WHERE producer = 'shipping'");
-
-/* ---- Placing ---- */
+#include "ordering/sagas_test.h"
 
 static void a_lost_answer_is_asked_for_again(void **state)
 {
@@ -182,18 +23,6 @@ static void a_lost_answer_is_asked_for_again(void **state)
 		assert_int_equal(peers.n_shipments, i + 1);
 		assert_held(order, HOLD_CONFIRMED);
 	}
-}
-
-/* Leaves an order PLACING: its call ends without knowing the outcome. */
-static struct status place_in_vain(const Ordering__Order *order, const char *key)
-{
-	struct invocation placing = {
-		.method = "PlaceOrder", .key = key, .request = &placing_of(order)->base, .timeout = A_SECOND
-	};
-
-	service_start(&placing);
-	service_finish();
-	return placing.outcome;
 }
 
 static void a_repeat_takes_up_what_was_left(void **state)
@@ -401,119 +230,6 @@ static void a_submission_that_died_before_it_was_written_is_repeated_as_the_same
 	assert_held(order, HOLD_CONFIRMED);
 }
 
-/* ---- Shipping ---- */
-
-static void what_leaves_is_booked_billed_and_completed(void **state)
-{
-	Ordering__Order *order = filled("A", 3);
-
-	(void)state;
-	assert_ok(add(&order, NULL, "B", 2));
-	assert_ok(place(&order, NULL));
-	assert_ok(dispatch(dispatch_of(order)));
-	order = get(order->order_id);
-	assert_int_equal(order->state, STATE(SHIPPED));
-	assert_int_equal(order->items[1]->shipped_quantity, 2);
-	assert_int_equal(order->items[1]->state, ITEM(SHIPPED));
-	assert_int_equal(order->n_invoice_ids, 1);
-	assert_string_equal(order->invoice_ids[0], peers.invoices[0].id);
-	assert_ok(run(deliver_own));
-	order = get(order->order_id);
-	assert_int_equal(order->state, STATE(COMPLETED));
-	assert_int_equal(peers.invoices[0].asked, 1);
-	assert_int_equal(peers.booked_out, 1);
-	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
-	assert_ok(dispatch(dispatch_of(order))); /* delivered a second time, at another place */
-	assert_int_equal(peers.n_invoices, 1);
-	assert_int_equal(get(order->order_id)->items[0]->shipped_quantity, 3);
-}
-
-static void a_dispatch_is_tried_until_it_is_billed(void **state)
-{
-	static const char *const PEERS[] = { "fulfil", "issue_invoice" };
-
-	(void)state;
-	for (int i = 0; i < 4; i++) {
-		Ordering__Order *order = filled("A", 1);
-
-		assert_ok(place(&order, NULL));
-		no_answer(PEERS[i / 2], 2, i % 2 == 0);
-		assert_reason(dispatch(dispatch_of(order)), "PEER_UNAVAILABLE");
-		assert_int_equal(get(order->order_id)->state, STATE(PLACED));
-		assert_reason(dispatch(dispatch_of(order)), "PEER_UNAVAILABLE");
-		assert_ok(dispatch(dispatch_of(order)));
-		assert_ok(run(deliver_own));
-		assert_int_equal(get(order->order_id)->state, STATE(COMPLETED));
-		assert_int_equal(peers.n_invoices, i + 1);
-		assert_int_equal(service_number(&SHIPPING_CURSOR), i + 1);
-	}
-}
-
-static void goods_may_leave_before_it_is_known_that_they_may(void **state)
-{
-	Ordering__Order *order = filled("A", 1);
-
-	(void)state;
-	no_answer("create_shipment", EVER, true);
-	assert_reason(place_in_vain(order, "k1"), "PEER_UNAVAILABLE");
-	heal();
-	assert_ok(dispatch(dispatch_of(order)));
-	assert_ok(run(deliver_own));
-	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
-	assert_ok(place(&order, "k1"));
-	assert_int_equal(order->state, STATE(PLACED)); /* what the key was answered, not what is now */
-}
-
-static void events_that_make_no_sense_do_not_stand_in_the_way(void **state)
-{
-	Ordering__Order *order = filled("A", 1);
-	Shipping__ShipmentDispatched *event;
-
-	(void)state;
-	assert_ok(place(&order, NULL));
-	event = dispatch_of(order);
-	event->shipment->order_id = text(UNKNOWN_ID);
-	assert_ok(dispatch(event));
-	event = dispatch_of(order);
-	event->shipment->shipment_id = text(UNKNOWN_ID);
-	assert_ok(dispatch(event));
-	event = dispatch_of(order);
-	event->shipment->lines[0]->quantity = 2;
-	assert_ok(dispatch(event));
-	event = dispatch_of(order);
-	event->shipment = NULL;
-	assert_ok(dispatch(event));
-	assert_int_equal(peers.booked_out, 0);
-	assert_int_equal(get(order->order_id)->state, STATE(PLACED));
-	assert_ok(dispatch(dispatch_of(order)));
-	assert_int_equal(service_number(&SHIPPING_CURSOR), 5);
-	assert_int_equal(get(order->order_id)->state, STATE(SHIPPED));
-}
-
-/* ---- Giving back ---- */
-
-static void what_was_taken_off_is_given_back_even_if_not_at_once(void **state)
-{
-	Ordering__RemoveOrderItemRequest removal = ORDERING__REMOVE_ORDER_ITEM_REQUEST__INIT;
-	Ordering__CancelOrderRequest cancel = ORDERING__CANCEL_ORDER_REQUEST__INIT;
-	Ordering__Order *order = filled("A", 3);
-
-	(void)state;
-	assert_ok(add(&order, NULL, "B", 2));
-	no_answer("release", 3, false);
-	removal.order_id = order->order_id;
-	removal.item_id = order->items[0]->item_id;
-	assert_ok(service_call("RemoveOrderItem", NULL, &removal.base, NULL));
-	cancel.order_id = order->order_id;
-	assert_ok(service_call("CancelOrder", NULL, &cancel.base, NULL));
-	assert_int_equal(held("A", ""), 3);
-	assert_int_equal(held("B", ""), 2);
-	assert_reason(run(deliver_own), "PEER_UNAVAILABLE");
-	assert_ok(run(deliver_own));
-	assert_int_equal(held("A", ""), 0);
-	assert_int_equal(held("B", ""), 0);
-}
-
 #define SAGA_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_sagas, close_service)
 
 int main(void)
@@ -530,11 +246,6 @@ int main(void)
 		SAGA_TEST(an_order_can_be_renamed_while_it_is_placed),
 		SAGA_TEST(a_submission_that_is_refused_late_leaves_no_open_order),
 		SAGA_TEST(a_submission_that_died_before_it_was_written_is_repeated_as_the_same),
-		SAGA_TEST(what_leaves_is_booked_billed_and_completed),
-		SAGA_TEST(a_dispatch_is_tried_until_it_is_billed),
-		SAGA_TEST(goods_may_leave_before_it_is_known_that_they_may),
-		SAGA_TEST(events_that_make_no_sense_do_not_stand_in_the_way),
-		SAGA_TEST(what_was_taken_off_is_given_back_even_if_not_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, make_database, NULL);

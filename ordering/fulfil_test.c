@@ -1,0 +1,189 @@
+/* What ordering/sagas.h promises of events: what leaves is booked out and billed once, what is released is given back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ordering/sagas_test.h"
+
+static int64_t shipping_seen;
+
+static const Shipping__ShipmentDispatched *the_dispatch;
+
+static struct status deliver_dispatch(struct call *call)
+{
+	Events__Event event = EVENTS__EVENT__INIT;
+
+	event.position = shipping_seen + 1;
+	return handle(call, &ordering_consumers[0], &event, pb_pack(call->arena, &the_dispatch->base));
+}
+
+/* What shipping says when all of an order has left. */
+static Shipping__ShipmentDispatched *dispatch_of(const Ordering__Order *order)
+{
+	Shipping__ShipmentDispatched *event = pb_new(service_arena(), &shipping__shipment_dispatched__descriptor);
+	Shipping__Shipment *shipment = pb_new(service_arena(), &shipping__shipment__descriptor);
+
+	shipment->shipment_id = text(peers.shipments[peers.n_shipments - 1].id);
+	shipment->order_id = order->order_id;
+	shipment->lines = arena_array(service_arena(), order->n_items, sizeof(*shipment->lines));
+	for (; shipment->n_lines < order->n_items; shipment->n_lines++) {
+		Shipping__ShipmentLine *line = pb_new(service_arena(), &shipping__shipment_line__descriptor);
+
+		line->item_id = order->items[shipment->n_lines]->item_id;
+		line->quantity = order->items[shipment->n_lines]->quantity;
+		shipment->lines[shipment->n_lines] = line;
+	}
+	event->shipment = shipment;
+	return event;
+}
+
+static struct status dispatch(const Shipping__ShipmentDispatched *event)
+{
+	struct status status;
+
+	the_dispatch = event;
+	status = run(deliver_dispatch);
+	if (status.reason == NULL)
+		shipping_seen++;
+	return status;
+}
+
+static struct db_statement SHIPPING_CURSOR =
+    DB_READ("test_cursor", "SELECT position AS n FROM consumer_cursor WHERE producer = 'shipping'");
+
+/* ---- Shipping ---- */
+
+static void what_leaves_is_booked_billed_and_completed(void **state)
+{
+	Ordering__Order *order = filled("A", 3);
+
+	(void)state;
+	assert_ok(add(&order, NULL, "B", 2));
+	assert_ok(place(&order, NULL));
+	assert_ok(dispatch(dispatch_of(order)));
+	order = get(order->order_id);
+	assert_int_equal(order->state, STATE(SHIPPED));
+	assert_int_equal(order->items[1]->shipped_quantity, 2);
+	assert_int_equal(order->items[1]->state, ITEM(SHIPPED));
+	assert_int_equal(order->n_invoice_ids, 1);
+	assert_string_equal(order->invoice_ids[0], peers.invoices[0].id);
+	assert_ok(run(deliver_own));
+	order = get(order->order_id);
+	assert_int_equal(order->state, STATE(COMPLETED));
+	assert_int_equal(peers.invoices[0].asked, 1);
+	assert_int_equal(peers.booked_out, 1);
+	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
+	assert_ok(dispatch(dispatch_of(order))); /* delivered a second time, at another place */
+	assert_int_equal(peers.n_invoices, 1);
+	assert_int_equal(get(order->order_id)->items[0]->shipped_quantity, 3);
+}
+
+static void a_dispatch_is_tried_until_it_is_billed(void **state)
+{
+	static const char *const PEERS[] = { "fulfil", "issue_invoice" };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		Ordering__Order *order = filled("A", 1);
+
+		assert_ok(place(&order, NULL));
+		no_answer(PEERS[i / 2], 2, i % 2 == 0);
+		assert_reason(dispatch(dispatch_of(order)), "PEER_UNAVAILABLE");
+		assert_int_equal(get(order->order_id)->state, STATE(PLACED));
+		assert_reason(dispatch(dispatch_of(order)), "PEER_UNAVAILABLE");
+		assert_ok(dispatch(dispatch_of(order)));
+		assert_ok(run(deliver_own));
+		assert_int_equal(get(order->order_id)->state, STATE(COMPLETED));
+		assert_int_equal(peers.n_invoices, i + 1);
+		assert_int_equal(service_number(&SHIPPING_CURSOR), i + 1);
+	}
+}
+
+static void goods_may_leave_before_it_is_known_that_they_may(void **state)
+{
+	Ordering__Order *order = filled("A", 1);
+
+	(void)state;
+	no_answer("create_shipment", EVER, true);
+	assert_reason(place_in_vain(order, "k1"), "PEER_UNAVAILABLE");
+	heal();
+	assert_ok(dispatch(dispatch_of(order)));
+	assert_ok(run(deliver_own));
+	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
+	assert_ok(place(&order, "k1"));
+	assert_int_equal(order->state, STATE(PLACED)); /* what the key was answered, not what is now */
+}
+
+static void events_that_make_no_sense_do_not_stand_in_the_way(void **state)
+{
+	Ordering__Order *order = filled("A", 1);
+	Shipping__ShipmentDispatched *event;
+
+	(void)state;
+	assert_ok(place(&order, NULL));
+	event = dispatch_of(order);
+	event->shipment->order_id = text(UNKNOWN_ID);
+	assert_ok(dispatch(event));
+	event = dispatch_of(order);
+	event->shipment->shipment_id = text(UNKNOWN_ID);
+	assert_ok(dispatch(event));
+	event = dispatch_of(order);
+	event->shipment->lines[0]->quantity = 2;
+	assert_ok(dispatch(event));
+	event = dispatch_of(order);
+	event->shipment = NULL;
+	assert_ok(dispatch(event));
+	assert_int_equal(peers.booked_out, 0);
+	assert_int_equal(get(order->order_id)->state, STATE(PLACED));
+	assert_ok(dispatch(dispatch_of(order)));
+	assert_int_equal(service_number(&SHIPPING_CURSOR), 5);
+	assert_int_equal(get(order->order_id)->state, STATE(SHIPPED));
+}
+
+/* ---- Giving back ---- */
+
+static void what_was_taken_off_is_given_back_even_if_not_at_once(void **state)
+{
+	Ordering__RemoveOrderItemRequest removal = ORDERING__REMOVE_ORDER_ITEM_REQUEST__INIT;
+	Ordering__CancelOrderRequest cancel = ORDERING__CANCEL_ORDER_REQUEST__INIT;
+	Ordering__Order *order = filled("A", 3);
+
+	(void)state;
+	assert_ok(add(&order, NULL, "B", 2));
+	no_answer("release", 3, false);
+	removal.order_id = order->order_id;
+	removal.item_id = order->items[0]->item_id;
+	assert_ok(service_call("RemoveOrderItem", NULL, &removal.base, NULL));
+	cancel.order_id = order->order_id;
+	assert_ok(service_call("CancelOrder", NULL, &cancel.base, NULL));
+	assert_int_equal(held("A", ""), 3);
+	assert_int_equal(held("B", ""), 2);
+	assert_reason(run(deliver_own), "PEER_UNAVAILABLE");
+	assert_ok(run(deliver_own));
+	assert_int_equal(held("A", ""), 0);
+	assert_int_equal(held("B", ""), 0);
+}
+
+static int open_shipping(void **state)
+{
+	shipping_seen = 0;
+	return open_sagas(state);
+}
+
+#define SHIPPING_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_shipping, close_service)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SHIPPING_TEST(what_leaves_is_booked_billed_and_completed),
+		SHIPPING_TEST(a_dispatch_is_tried_until_it_is_billed),
+		SHIPPING_TEST(goods_may_leave_before_it_is_known_that_they_may),
+		SHIPPING_TEST(events_that_make_no_sense_do_not_stand_in_the_way),
+		SHIPPING_TEST(what_was_taken_off_is_given_back_even_if_not_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, make_database, NULL);
+}

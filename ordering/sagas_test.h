@@ -1,0 +1,139 @@
+/*
+ * sagas_test: what the tests of sagas share: work that no client asks for, run as the runtime runs it, and faults of peers.
+ *
+ * Invariants
+ * - Events are delivered in their order, each once; time passes when the test says so.
+ *
+ * Only sagas_test.c and fulfil_test.c include it, once each, after cmocka.
+ */
+#ifndef QUAYSIDE_ORDERING_SAGAS_TEST_H
+#define QUAYSIDE_ORDERING_SAGAS_TEST_H
+
+#include "base/clock.h"
+#include "ordering/peers_test.h"
+
+#define A_SECOND (1 * CLOCK_SECOND)
+#define EVER 1000000
+
+static int64_t own_seen;
+
+/* ---- Work that no client asks for, run in the place of a method that is not there yet ---- */
+
+static struct db_statement OUTBOX = DB_READ(
+    "test_outbox", "SELECT aggregate_id, aggregate_version, payload FROM outbox ORDER BY entry OFFSET :seen LIMIT 1");
+
+static inline struct status handle(struct call *call, const struct event_consumer *consumer, const Events__Event *event,
+				   struct str payload)
+{
+	void *message;
+
+	call->producer = consumer->producer;
+	TRY(pb_unpack(call->arena, consumer->handlers[0].payload, payload, &message));
+	return consumer->handlers[0].handle(call, event, message);
+}
+
+/* Delivers the service's own events, one after the other, also those that come while it does. */
+static inline struct status deliver_own(struct call *call)
+{
+	for (;;) {
+		Events__Event event = EVENTS__EVENT__INIT;
+		struct db_unit *unit = db_unit(call, &OUTBOX);
+		const struct db_rows *rows;
+
+		db_bind_int(unit, "seen", own_seen);
+		TRY(db_run(call, unit));
+		rows = db_rows(unit, 0);
+		if (db_count(rows) == 0)
+			return STATUS_OK;
+		event.position = own_seen + 1;
+		event.aggregate_id = db_text(rows, 0, "aggregate_id");
+		event.aggregate_version = db_int(rows, 0, "aggregate_version");
+		TRY(handle(call, &ordering_consumers[1], &event, db_bytes(rows, 0, "payload")));
+		own_seen++;
+	}
+}
+
+static struct status (*the_work)(struct call *call);
+
+static inline struct status work_alone(struct call *call, const void *request, void *reply)
+{
+	(void)request;
+	(void)reply;
+	call->method = NULL;
+	call->key = NULL;
+	call->key_given = false;
+	return the_work(call);
+}
+
+/* Runs work in a call that has no method and no key, as the runtime does. */
+static inline struct status run(struct status (*work)(struct call *call))
+{
+	const Ordering__WatchOrdersRequest request = ORDERING__WATCH_ORDERS_REQUEST__INIT;
+
+	the_work = work;
+	return service_call("WatchOrders", NULL, &request.base, NULL);
+}
+
+static struct rpc_method methods[32];
+static const struct rpc_service service = { &ordering__order_service__descriptor, methods };
+
+static inline int open_sagas(void **state)
+{
+	size_t n = 0;
+
+	open_service(state);
+	service_close();
+	for (; order_service.methods[n].name != NULL; n++)
+		methods[n] = order_service.methods[n];
+	methods[n] = (struct rpc_method){ .name = "WatchOrders", .handler = work_alone };
+	own_seen = 0;
+	service_open(&service, conninfo);
+	return 0;
+}
+
+/* ---- What happens ---- */
+
+static struct db_statement TIME_PASSES =
+    DB_WRITE("test_time_passes", "WITH late AS (UPDATE customer_order SET resume_time = now() - interval '1 s'"
+				 " WHERE resume_time IS NOT NULL RETURNING 1) SELECT count(*) AS n FROM late");
+
+static inline void resume_everything(void)
+{
+	service_number(&TIME_PASSES);
+	assert_ok(run(ordering_steps[0].run));
+}
+
+static inline void no_answer(const char *peer, int times, bool after)
+{
+	peers.fault = peer;
+	peers.faults = times;
+	peers.after = after;
+}
+
+static inline void heal(void)
+{
+	peers.faults = 0;
+	peers.refusal = NULL;
+}
+
+static inline Ordering__Order *filled(const char *sku, int64_t quantity)
+{
+	Ordering__Order *order = create(NULL);
+
+	assert_ok(add(&order, NULL, sku, quantity));
+	return order;
+}
+
+/* Leaves an order PLACING: its call ends without knowing the outcome. */
+static inline struct status place_in_vain(const Ordering__Order *order, const char *key)
+{
+	struct invocation placing = {
+		.method = "PlaceOrder", .key = key, .request = &placing_of(order)->base, .timeout = A_SECOND
+	};
+
+	service_start(&placing);
+	service_finish();
+	return placing.outcome;
+}
+
+#endif
