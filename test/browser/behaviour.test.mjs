@@ -77,7 +77,7 @@ describe('the back office', () => {
 	it('keeps what a form does not show', async () => {
 		const customer = await office.customer('Keeper');
 		await browser.open(`/customers/${customer.customerId}/edit`);
-		await browser.fill({ Phone: '' , Company: 'Keeper 2' });
+		await browser.fill({ Phone: '', Company: 'Keeper 2' });
 		await browser.press('Save');
 		await browser.at('Keeper 2');
 		const saved = await office.get(`/v1/customers/${customer.customerId}`);
@@ -251,6 +251,10 @@ describe('the back office', () => {
 		await page.keyboard.press('Enter');
 		await dialog(browser).waitFor();
 		await page.keyboard.press('Escape');
+		await dialog(browser).waitFor({ state: 'detached' });
+		assert.equal(await focused(browser), 'Place order', 'the focus is back where it was');
+		await page.keyboard.press('Enter');
+		await dialog(browser).getByRole('button', { name: 'Cancel' }).press('Enter');
 		await dialog(browser).waitFor({ state: 'detached' });
 		assert.equal(await focused(browser), 'Place order', 'the focus is back where it was');
 		assert.equal((await office.get(`/v1/orders?customerId=${customer.customerId}`)).orders[0].state, 'ORDER_STATE_OPEN');

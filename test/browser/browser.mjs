@@ -24,8 +24,8 @@ class Browser {
 	constructor(program, page, url) {
 		Object.assign(this, { program, page, url });
 		page.setDefaultTimeout(patience(10_000));
-		page.on('console', (message) => this.#hear(message));
-		page.on('pageerror', (error) => this.complaints.push(String(error)));
+		page.context().on('console', (message) => this.#hear(message));
+		page.context().on('weberror', (error) => this.complaints.push(String(error.error())));
 	}
 
 	/** A refused request is the browser's business to mention and the page's to deal with; everything else is a fault. */
