@@ -56,28 +56,23 @@ static struct status load(struct call *call, const char *invoice_id, Billing__In
 	return STATUS_OK;
 }
 
-/*
- * From here to the commit the number is nobody else's; if it comes to no commit, it is as if it had never been taken.
- */
-static struct status issue_numbered(struct call *call, Billing__Invoice *invoice, bool *ret_applied)
+/* Writes a computed invoice under a number. */
+static struct status issue_as(struct call *call, const struct number *number, void *context, bool *ret_used)
 {
 	Billing__InvoiceIssued *event = pb_new(call->arena, &billing__invoice_issued__descriptor);
-	struct number number;
-	struct status status;
+	Billing__Invoice *invoice = context;
 	struct entry entry;
 	struct write write;
 
-	TRY(number_take(call, INVOICE_SERIES, &number));
-	invoice_issue(call->arena, invoice, &number, call->time);
+	invoice_issue(call->arena, invoice, number, call->time);
 	invoice->create_time = pb_time(call->arena, call->time);
-	write = write_of(call, invoice, 1, "");
 	event->invoice = invoice;
+	write = write_of(call, invoice, 1, "");
 	write.event = &event->base;
 	entry = invoice_entry(invoice);
-	status = store_issue(call, invoice, &number, &entry, &write);
-	*ret_applied = status.reason == NULL && write.applied;
-	number_done(&number, *ret_applied);
-	return status;
+	TRY(store_issue(call, invoice, number, &entry, &write));
+	*ret_used = write.applied;
+	return STATUS_OK;
 }
 
 /* A shipment has one invoice, so it may be asked for again, under whatever key: then it is answered as it is. */
@@ -86,7 +81,7 @@ static struct status issue_invoice(struct call *call, const Billing__IssueInvoic
 {
 	for (int round = 0; write_again(call, &round);) {
 		const char *existing;
-		bool applied;
+		bool issued;
 
 		TRY(store_find(call, request->shipment_id, &existing));
 		if (existing != NULL) {
@@ -96,8 +91,8 @@ static struct status issue_invoice(struct call *call, const Billing__IssueInvoic
 		}
 		TRY(invoice_compute(call->arena, request, reply));
 		reply->invoice_id = new_id(call->arena);
-		TRY(issue_numbered(call, reply, &applied));
-		if (applied)
+		TRY(number_use(call, INVOICE_SERIES, issue_as, reply, &issued));
+		if (issued)
 			return STATUS_OK;
 	}
 	return status_of(&CONCURRENT_CHANGE);

@@ -14,7 +14,10 @@
 
 #define CALLS 5
 
-/* Of the test that runs. A call tells its letter when it has the mutex, and the same in upper case when it gives it back. */
+/*
+ * Of the test that runs. A call tells its letter when it has the mutex, and the same in upper case when it gives it
+ * back.
+ */
 static struct loop *loop;
 static struct mutex mutex;
 static char story[64];

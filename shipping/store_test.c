@@ -323,7 +323,10 @@ static void what_is_not_allowed_changes_nothing(void **state)
 	assert_int_equal(service_number(&COUNT_EVENTS), 2);
 }
 
-/* Many want to send it off: one does, the others are told that it has left. A cancel that comes in between is decided by the row too. */
+/*
+ * Many want to send it off: one does, the others are told that it has left. A cancel that comes in between is decided
+ * by the row too.
+ */
 static void one_of_many_dispatches(void **state)
 {
 	const Shipping__CreateShipmentRequest *request = new_shipment("ORD-1", "Ada Byron");
