@@ -230,7 +230,7 @@ static struct status prepare(const struct api *api, struct exchange *exchange)
 
 static void fail(struct exchange *exchange, struct status status)
 {
-	if (status.detail != NULL && status.detail->private != NULL)
+	if (status.detail != NULL && status.detail->private != NULL && status_code(status) != CODE_CANCELLED)
 		log_warn("call failed", LOG_TEXT("path", exchange->method->path),
 			 LOG_TEXT("reason", status.reason->name), LOG_TEXT("why", status.detail->private),
 			 LOG_TEXT("trace", exchange->context.trace));

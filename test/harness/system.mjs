@@ -29,7 +29,7 @@ const PUBLIC = {
 };
 
 // A program under test: its process, its log, and how it ended.
-class Program {
+export class Program {
 	constructor(name, args, folder, environment = {}) {
 		this.name = name;
 		this.args = args;

@@ -3,38 +3,21 @@
 //     const gateway = await startGateway(['--head-timeout-ms=300']);
 //     const answers = await gateway.raw('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
 //     await gateway.stop();
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { BUILD } from '../harness/contract.mjs';
+import { Program } from '../harness/system.mjs';
 import { patience, until } from '../harness/wait.mjs';
 
 const SERVICES = ['customers', 'ordering', 'warehouse', 'shipping', 'billing'];
 
-class Gateway {
-	constructor(folder) {
+class Gateway extends Program {
+	constructor(folder, flags) {
+		const peers = SERVICES.map((name) => `--${name}-address=unix:${path.join(folder, name)}.sock`);
+		super('gateway', ['--http-listen=127.0.0.1:0', ...peers, ...flags], folder);
 		this.folder = folder;
-		this.logFile = path.join(folder, 'gateway.log');
-	}
-
-	start(flags) {
-		const peers = SERVICES.map((name) => `--${name}-address=unix:${path.join(this.folder, name)}.sock`);
-		const log = fs.openSync(this.logFile, 'a');
-		this.process = spawn(path.join(BUILD, 'bin/gateway'), ['--http-listen=127.0.0.1:0', ...peers, ...flags], { stdio: ['ignore', log, log] });
-		fs.closeSync(log);
-		this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve({ code, signal })));
-	}
-
-	get running() {
-		return this.process.exitCode === null && this.process.signalCode === null;
-	}
-
-	// Its log, as objects.
-	lines() {
-		return fs.readFileSync(this.logFile, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
 	}
 
 	// Waits for a line of its log that the predicate likes.
@@ -43,12 +26,12 @@ class Gateway {
 	}
 
 	async ready() {
-		await until('the gateway', () => {
-			if (!this.running) throw new Error(`the gateway ended by itself:\n${fs.readFileSync(this.logFile, 'utf8')}`);
-			return this.lines().some((line) => line.msg === 'listening');
+		const line = await until('the gateway', () => {
+			const listening = this.lines().find((one) => one.msg === 'listening');
+			return listening ?? (!this.running && { ended: true });
 		});
-		this.port = this.lines().find((line) => line.msg === 'listening').port;
-		this.url = `http://127.0.0.1:${this.port}`;
+		if (line.ended) throw new Error(`the gateway ended by itself:\n${fs.readFileSync(this.log, 'utf8')}`);
+		this.port = line.port;
 	}
 
 	connect() {
@@ -66,11 +49,11 @@ class Gateway {
 		return answers;
 	}
 
-	async stop(signal = 'SIGTERM') {
-		if (this.running) this.process.kill(signal);
-		const ended = await this.ended;
+	// Returns how it ended.
+	async stop() {
+		const { code, signal } = await super.stop();
 		fs.rmSync(this.folder, { recursive: true, force: true });
-		return ended;
+		return { code, signal };
 	}
 }
 
@@ -153,13 +136,13 @@ class Silent {
 // silent: the name of a service that takes calls and never answers.
 export async function startGateway(flags = [], { silent = undefined } = {}) {
 	const folder = fs.mkdtempSync(path.join(process.env.TMPDIR ?? os.tmpdir(), 'g'));
-	const gateway = new Gateway(folder);
+	const gateway = new Gateway(folder, flags);
 	if (silent) gateway.silent = new Silent(path.join(folder, `${silent}.sock`));
-	gateway.start(flags);
+	gateway.start();
 	try {
 		await gateway.ready();
 	} catch (error) {
-		await gateway.stop('SIGKILL');
+		await gateway.stop();
 		throw error;
 	}
 	return gateway;
