@@ -34,25 +34,25 @@ struct write_kept;
 struct call {
 	struct arena *arena;
 	struct loop *loop;
-	struct db *db; /* the service's database; NULL where there is none */
+	struct db *db;                        /* the service's database; NULL where there is none */
 	const struct contract_method *method; /* NULL for work that no RPC asked for */
-	int64_t deadline; /* clock_monotonic() microseconds, or CLOCK_NEVER */
+	int64_t deadline;                     /* clock_monotonic() microseconds, or CLOCK_NEVER */
 	int64_t time; /* clock_now() when the call started: the time that everything it changes carries */
 	bool cancelled;
 
-	const char *actor; /* who acts: a user, or a service by name */
+	const char *actor;        /* who acts: a user, or a service by name */
 	const char *trace_parent; /* W3C Trace Context, always set */
 
 	/* Idempotency (see write.h). Every call of a write method has a key: the caller's, or one made for it. */
 	const char *key;
-	bool key_given; /* the caller chose the key, so refusals are kept too */
-	bool key_checked; /* the key has been looked up */
-	bool key_pending; /* the key belongs to work that is under way: join it */
-	bool committed; /* the effect is in the database under the key */
+	bool key_given;                /* the caller chose the key, so refusals are kept too */
+	bool key_checked;              /* the key has been looked up */
+	bool key_pending;              /* the key belongs to work that is under way: join it */
+	bool committed;                /* the effect is in the database under the key */
 	const struct write_kept *kept; /* the answer that the key had */
-	const char *producer; /* when an event is handled: the service that it came from */
-	int64_t skipped; /* position of the last event that had no effect, if none after it had; or 0 */
-	struct str request; /* the request, packed canonically: its fingerprint's source */
+	const char *producer;          /* when an event is handled: the service that it came from */
+	int64_t skipped;               /* position of the last event that had no effect, if none after it had; or 0 */
+	struct str request;            /* the request, packed canonically: its fingerprint's source */
 
 	/* What rides along with the next unit of work (see db_ride_along()). */
 	struct db_unit *rider;
@@ -71,7 +71,8 @@ struct status call_check(const struct call *call) MUST_USE;
  * Runs work(call, context) as a coroutine with an arena and a deadline (microseconds from now) of its own, for work that no RPC asked for.
  * When it returns, done(context, status) is called (may be NULL) and everything is freed.
  */
-void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout, struct status (*work)(struct call *call, void *context),
+void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout,
+		struct status (*work)(struct call *call, void *context),
 		void (*done)(void *context, struct status status), void *context);
 
 #endif

@@ -105,10 +105,14 @@ static void signal_backend(pid_t pid, int number)
 	assert_int_equal(kill(pid, number), 0);
 }
 
+/* Reads meanwhile, so that time passes and connections come back; reads may fail. */
 static void wait_until_gone(pid_t pid)
 {
-	while (kill(pid, 0) == 0)
-		items();
+	struct job job = { 0 };
+
+	do
+		(void)work_run(count_items, &job);
+	while (kill(pid, 0) == 0 || job.outcome.reason != NULL);
 }
 
 #define BRIEF (300 * CLOCK_MILLISECOND)
@@ -187,8 +191,8 @@ static void a_killed_server_is_connected_to_again(void **state)
 		else
 			assert_reason(write.outcome, &OUTCOME_UNKNOWN);
 	}
-	while (work_run(count_items, &read).reason != NULL)
-		assert_reason(read.outcome, &DATABASE_UNAVAILABLE);
+	wait_until_gone(reader);
+	assert_ok(work_run(count_items, &read));
 	assert_true(read.amount >= written && read.amount <= write.number);
 	assert_int_not_equal(backend_of(&WRITER), writer);
 	assert_int_not_equal(backend_of(&READER), reader);
@@ -244,18 +248,23 @@ static void a_write_on_an_ended_session_is_done_again(void **state)
 	assert_int_equal(items(), 1);
 }
 
-/* Killed, it says nothing. */
+/* Killed, it says nothing; and PostgreSQL ends all others, so a read that was under way is repeated on a new connection. */
 static void a_write_on_a_killed_session_is_unknown_and_a_read_is_repeated(void **state)
 {
-	struct job killer = { .amount = backend_of(&WRITER), .number = SIGKILL }, write, read = { 0 };
+	const pid_t reader = backend_of(&READER);
+	struct job killer = { .amount = backend_of(&WRITER), .number = SIGKILL }, write, read;
 
 	(void)state;
 	start_nap(&write, &NAP_WRITING, "1.5", 0);
 	work_start(&killer, end_backend);
+	while (!killer.ended)
+		work_turn();
+	start_nap(&read, &NAP, "0.5", 0);
 	work_finish();
 	assert_reason(write.outcome, &OUTCOME_UNKNOWN);
-	assert_ok(work_run(count_items, &read));
-	assert_int_equal(read.amount, 0);
+	assert_ok(read.outcome);
+	wait_until_gone(reader);
+	assert_int_equal(items(), 0);
 }
 
 static void a_deadline_passes_in_the_queue(void **state)

@@ -21,7 +21,7 @@
 /* One embedded file. A list ends with a NULL name. */
 struct migration {
 	const char *name; /* "0001_customers.sql" */
-	const char *sql; /* ends with NUL */
+	const char *sql;  /* ends with NUL */
 	size_t len;
 };
 
