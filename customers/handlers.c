@@ -25,7 +25,8 @@ static const char *status_name(Customers__CustomerStatus status)
 }
 
 /* What a write records: the customer as it is after it, which is also the answer. */
-static struct write write_of(struct call *call, Customers__Customer *customer, int64_t version, const char *from, const char *reason)
+static struct write write_of(struct call *call, Customers__Customer *customer, int64_t version, const char *from,
+			     const char *reason)
 {
 	Customers__CustomerChanged *event = pb_new(call->arena, &customers__customer_changed__descriptor);
 
@@ -45,7 +46,8 @@ static struct write write_of(struct call *call, Customers__Customer *customer, i
 	};
 }
 
-static struct status create_customer(struct call *call, const Customers__CreateCustomerRequest *request, Customers__Customer *reply)
+static struct status create_customer(struct call *call, const Customers__CreateCustomerRequest *request,
+				     Customers__Customer *reply)
 {
 	char *id = arena_strdup(call->arena, request->customer_id);
 	struct write write;
@@ -64,12 +66,14 @@ static struct status create_customer(struct call *call, const Customers__CreateC
 	return store_create(call, reply, &write);
 }
 
-static struct status get_customer(struct call *call, const Customers__GetCustomerRequest *request, Customers__Customer *reply)
+static struct status get_customer(struct call *call, const Customers__GetCustomerRequest *request,
+				  Customers__Customer *reply)
 {
 	return store_get(call, request->customer_id, reply, NULL);
 }
 
-static struct status list_customers(struct call *call, const Customers__ListCustomersRequest *request, Customers__ListCustomersResponse *reply)
+static struct status list_customers(struct call *call, const Customers__ListCustomersRequest *request,
+				    Customers__ListCustomersResponse *reply)
 {
 	const char *filters = arena_printf(call->arena, "%d %s", (int)request->status, request->query);
 	const Customers__Customer *last;
@@ -85,7 +89,8 @@ static struct status list_customers(struct call *call, const Customers__ListCust
 	return STATUS_OK;
 }
 
-static struct status update_customer(struct call *call, const Customers__UpdateCustomerRequest *request, Customers__Customer *reply)
+static struct status update_customer(struct call *call, const Customers__UpdateCustomerRequest *request,
+				     Customers__Customer *reply)
 {
 	int64_t version;
 
@@ -127,12 +132,14 @@ static struct status move(struct call *call, const char *id, const char *etag, c
 	return status_of(&CONCURRENT_CHANGE);
 }
 
-static struct status block_customer(struct call *call, const Customers__BlockCustomerRequest *request, Customers__Customer *reply)
+static struct status block_customer(struct call *call, const Customers__BlockCustomerRequest *request,
+				    Customers__Customer *reply)
 {
 	return move(call, request->customer_id, request->etag, request->reason, CUSTOMER_EVENT_BLOCK, reply);
 }
 
-static struct status unblock_customer(struct call *call, const Customers__UnblockCustomerRequest *request, Customers__Customer *reply)
+static struct status unblock_customer(struct call *call, const Customers__UnblockCustomerRequest *request,
+				      Customers__Customer *reply)
 {
 	return move(call, request->customer_id, request->etag, request->reason, CUSTOMER_EVENT_UNBLOCK, reply);
 }
@@ -140,8 +147,8 @@ static struct status unblock_customer(struct call *call, const Customers__Unbloc
 static struct status list_customer_history(struct call *call, const Customers__ListCustomerHistoryRequest *request,
 					   Customers__ListCustomerHistoryResponse *reply)
 {
-	return read_history(call, "customer", request->customer_id, request->page_size, request->page_token, &reply->n_entries, &reply->entries,
-			    &reply->next_page_token);
+	return read_history(call, "customer", request->customer_id, request->page_size, request->page_token,
+			    &reply->n_entries, &reply->entries, &reply->next_page_token);
 }
 
 static const struct rpc_method methods[] = {

@@ -5,8 +5,10 @@
 #include "base/str.h"
 
 const struct reason CUSTOMER_BLOCKED = { CODE_FAILED_PRECONDITION, "CUSTOMER_BLOCKED", "The customer is blocked." };
-const struct reason CUSTOMER_NOT_BLOCKED = { CODE_FAILED_PRECONDITION, "CUSTOMER_NOT_BLOCKED", "The customer is not blocked." };
-const struct reason CUSTOMER_ERASED = { CODE_FAILED_PRECONDITION, "CUSTOMER_ERASED", "The customer's personal data has been erased." };
+const struct reason CUSTOMER_NOT_BLOCKED = { CODE_FAILED_PRECONDITION, "CUSTOMER_NOT_BLOCKED",
+					     "The customer is not blocked." };
+const struct reason CUSTOMER_ERASED = { CODE_FAILED_PRECONDITION, "CUSTOMER_ERASED",
+					"The customer's personal data has been erased." };
 
 struct transition {
 	Customers__CustomerStatus from;
@@ -15,8 +17,10 @@ struct transition {
 };
 
 static const struct transition TRANSITIONS[] = {
-	{ CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE, CUSTOMER_EVENT_BLOCK, CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_BLOCKED },
-	{ CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_BLOCKED, CUSTOMER_EVENT_UNBLOCK, CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE },
+	{ CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE, CUSTOMER_EVENT_BLOCK,
+	  CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_BLOCKED },
+	{ CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_BLOCKED, CUSTOMER_EVENT_UNBLOCK,
+	  CUSTOMERS__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE },
 };
 
 static struct status check_defaults(struct arena *arena, const Customers__Customer *customer)
@@ -28,10 +32,12 @@ static struct status check_defaults(struct arena *arena, const Customers__Custom
 		const Customers__CustomerAddress *address = customer->addresses[i];
 
 		if (address->default_shipping && shipping)
-			status = status_violation(arena, status, arena_printf(arena, "customer.addresses[%zu].default_shipping", i),
+			status = status_violation(arena, status,
+						  arena_printf(arena, "customer.addresses[%zu].default_shipping", i),
 						  "another address is the default already");
 		if (address->default_billing && billing)
-			status = status_violation(arena, status, arena_printf(arena, "customer.addresses[%zu].default_billing", i),
+			status = status_violation(arena, status,
+						  arena_printf(arena, "customer.addresses[%zu].default_billing", i),
 						  "another address is the default already");
 		shipping |= (bool)address->default_shipping;
 		billing |= (bool)address->default_billing;
@@ -95,8 +101,9 @@ static struct status check_mask(struct arena *arena, const Google__Protobuf__Fie
 
 	for (size_t i = 0; i < mask->n_paths; i++) {
 		if (changeable_named(mask->paths[i]) == NULL)
-			status = status_violation(arena, status, "update_mask",
-						  arena_printf(arena, "\"%s\" is not a field that can be changed", mask->paths[i]));
+			status = status_violation(
+			    arena, status, "update_mask",
+			    arena_printf(arena, "\"%s\" is not a field that can be changed", mask->paths[i]));
 	}
 	return status;
 }

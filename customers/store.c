@@ -5,7 +5,8 @@
 #include "runtime/types.h"
 
 #define CUSTOMER_COLUMNS                                                                                               \
-	"customer_id, version, first_name, last_name, company, email, phone, status, status_reason, create_time, update_time"
+	"customer_id, version, first_name, last_name, company, email, phone, status, status_reason, create_time, "     \
+	"update_time"
 
 #define ADDRESSES_OF(ids_)                                                                                             \
 	"SELECT customer_id, label, default_shipping, default_billing,"                                                \
@@ -14,12 +15,14 @@
 
 /* The addresses come as one array for each column. */
 #define UNNEST_ADDRESSES                                                                                               \
-	"unnest(:labels::text[], :recipients::text[], :line1s::text[], :line2s::text[], :postal_codes::text[], :cities::text[]," \
-	" :regions::text[], :country_codes::text[], :shippings::bigint[], :billings::bigint[]) WITH ORDINALITY"       \
+	"unnest(:labels::text[], :recipients::text[], :line1s::text[], :line2s::text[], :postal_codes::text[], "       \
+	":cities::text[],"                                                                                             \
+	" :regions::text[], :country_codes::text[], :shippings::bigint[], :billings::bigint[]) WITH ORDINALITY"        \
 	" AS a(label, recipient, line1, line2, postal_code, city, region, country_code, shipping, billing, position)"
 
 #define ADDRESS_VALUES                                                                                                 \
-	" SELECT :aggregate_id::uuid, a.position, a.label, a.recipient, a.line1, a.line2, a.postal_code, a.city, a.region," \
+	" SELECT :aggregate_id::uuid, a.position, a.label, a.recipient, a.line1, a.line2, a.postal_code, a.city, "     \
+	"a.region,"                                                                                                    \
 	" a.country_code, a.shipping > 0, a.billing > 0 FROM accepted, " UNNEST_ADDRESSES
 
 static struct db_statement GET_CUSTOMER =
@@ -36,29 +39,38 @@ static struct db_statement LIST_CUSTOMERS =
 static struct db_statement LIST_ADDRESSES = DB_READ("list_addresses", ADDRESSES_OF("= ANY (:customer_ids::uuid[])"));
 
 static struct db_statement CREATE_CUSTOMER =
-    DB_WRITE("create_customer",
-	     WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM customer WHERE customer_id = :aggregate_id::uuid)")
-	     ", created AS (INSERT INTO customer (customer_id, version, first_name, last_name, company, email, phone, status, status_reason,"
-	     " search, create_time, update_time)"
-	     " SELECT :aggregate_id::uuid, :version, :first_name, :last_name, :company, :email, :phone, :status, :status_reason,"
-	     " lower(:search), :time, :time FROM accepted)"
-	     ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES ")"
-	     WRITE_END);
+    DB_WRITE(
+	"create_customer", WRITE_BEGIN(
+			       "SELECT 1 WHERE NOT EXISTS (SELECT FROM customer WHERE customer_id = "
+			       ":aggregate_id::uuid)") ", created AS (INSERT INTO customer (customer_id, version, "
+						       "first_name, last_name, company, email, phone, status, "
+						       "status_reason,"
+						       " search, create_time, update_time)"
+						       " SELECT :aggregate_id::uuid, :version, :first_name, "
+						       ":last_name, :company, :email, :phone, :status, :status_reason,"
+						       " lower(:search), :time, :time FROM accepted)"
+						       ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
+						       ")" WRITE_END);
 
 static struct db_statement UPDATE_CUSTOMER =
-    DB_WRITE("update_customer",
-	     WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id::uuid AND version = :version - 1 FOR UPDATE")
-	     ", changed AS (UPDATE customer SET version = :version, first_name = :first_name, last_name = :last_name, company = :company,"
-	     " email = :email, phone = :phone, status = :status, status_reason = :status_reason, search = lower(:search), update_time = :time"
-	     " FROM accepted WHERE customer_id = :aggregate_id::uuid)"
-	     ", dropped AS (DELETE FROM customer_address USING accepted"
-	     " WHERE customer_id = :aggregate_id::uuid AND position > cardinality(:labels::text[]))"
-	     ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
-	     " ON CONFLICT (customer_id, position) DO UPDATE SET label = EXCLUDED.label, recipient = EXCLUDED.recipient,"
-	     " line1 = EXCLUDED.line1, line2 = EXCLUDED.line2, postal_code = EXCLUDED.postal_code, city = EXCLUDED.city,"
-	     " region = EXCLUDED.region, country_code = EXCLUDED.country_code, default_shipping = EXCLUDED.default_shipping,"
-	     " default_billing = EXCLUDED.default_billing)"
-	     WRITE_END);
+    DB_WRITE(
+	"update_customer",
+	WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id::uuid AND version = :version - 1 FOR "
+		    "UPDATE") ", changed AS (UPDATE customer SET version = :version, first_name = :first_name, "
+			      "last_name = :last_name, company = :company,"
+			      " email = :email, phone = :phone, status = :status, status_reason = :status_reason, "
+			      "search = lower(:search), update_time = :time"
+			      " FROM accepted WHERE customer_id = :aggregate_id::uuid)"
+			      ", dropped AS (DELETE FROM customer_address USING accepted"
+			      " WHERE customer_id = :aggregate_id::uuid AND position > cardinality(:labels::text[]))"
+			      ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
+			      " ON CONFLICT (customer_id, position) DO UPDATE SET label = EXCLUDED.label, recipient = "
+			      "EXCLUDED.recipient,"
+			      " line1 = EXCLUDED.line1, line2 = EXCLUDED.line2, postal_code = EXCLUDED.postal_code, "
+			      "city = EXCLUDED.city,"
+			      " region = EXCLUDED.region, country_code = EXCLUDED.country_code, default_shipping = "
+			      "EXCLUDED.default_shipping,"
+			      " default_billing = EXCLUDED.default_billing)" WRITE_END);
 
 static void read_customer(struct call *call, const struct db_rows *rows, size_t row, Customers__Customer *customer)
 {
@@ -68,7 +80,8 @@ static void read_customer(struct call *call, const struct db_rows *rows, size_t 
 	customer->company = db_text(rows, row, "company");
 	customer->email = db_text(rows, row, "email");
 	customer->phone = db_text(rows, row, "phone");
-	customer->status = (Customers__CustomerStatus)pb_enum_number(&customers__customer_status__descriptor, db_text(rows, row, "status"));
+	customer->status = (Customers__CustomerStatus)pb_enum_number(&customers__customer_status__descriptor,
+								     db_text(rows, row, "status"));
 	customer->status_reason = db_text(rows, row, "status_reason");
 	customer->create_time = pb_time(call->arena, db_time(rows, row, "create_time"));
 	customer->update_time = pb_time(call->arena, db_time(rows, row, "update_time"));
@@ -97,7 +110,8 @@ static void read_addresses(struct call *call, const struct db_rows *rows, Custom
 	}
 }
 
-struct status store_get(struct call *call, const char *customer_id, Customers__Customer *ret_customer, int64_t *ret_version)
+struct status store_get(struct call *call, const char *customer_id, Customers__Customer *ret_customer,
+			int64_t *ret_version)
 {
 	struct db_unit *unit = db_unit(call, &GET_CUSTOMER);
 	const struct db_rows *rows;
@@ -130,8 +144,8 @@ static struct status list_addresses(struct call *call, size_t count, Customers__
 	return STATUS_OK;
 }
 
-struct status store_list(struct call *call, const Customers__ListCustomersRequest *request, const struct page *page, size_t *ret_count,
-			 Customers__Customer ***ret_customers)
+struct status store_list(struct call *call, const Customers__ListCustomersRequest *request, const struct page *page,
+			 size_t *ret_count, Customers__Customer ***ret_customers)
 {
 	struct db_unit *unit = db_unit(call, &LIST_CUSTOMERS);
 	Customers__Customer **customers;
@@ -141,7 +155,9 @@ struct status store_list(struct call *call, const Customers__ListCustomersReques
 
 	patterns = search_patterns(call->arena, request->query, &n_patterns);
 	db_bind_texts(unit, "patterns", patterns, n_patterns);
-	db_bind_text(unit, "status", request->status == 0 ? "" : pb_enum_name(&customers__customer_status__descriptor, (int)request->status));
+	db_bind_text(
+	    unit, "status",
+	    request->status == 0 ? "" : pb_enum_name(&customers__customer_status__descriptor, (int)request->status));
 	page_bind(unit, page);
 	TRY(db_run(call, unit));
 	rows = db_rows(unit, 0);
@@ -162,9 +178,12 @@ static const struct address_part {
 	const char *parameter;
 	size_t offset;
 } PARTS[] = {
-	{ "recipients", offsetof(Common__Address, recipient) }, { "line1s", offsetof(Common__Address, line1) },
-	{ "line2s", offsetof(Common__Address, line2) },         { "postal_codes", offsetof(Common__Address, postal_code) },
-	{ "cities", offsetof(Common__Address, city) },          { "regions", offsetof(Common__Address, region) },
+	{ "recipients", offsetof(Common__Address, recipient) },
+	{ "line1s", offsetof(Common__Address, line1) },
+	{ "line2s", offsetof(Common__Address, line2) },
+	{ "postal_codes", offsetof(Common__Address, postal_code) },
+	{ "cities", offsetof(Common__Address, city) },
+	{ "regions", offsetof(Common__Address, region) },
 	{ "country_codes", offsetof(Common__Address, country_code) },
 };
 
@@ -196,13 +215,15 @@ static const char *search_text(struct call *call, const Customers__Customer *cus
 {
 	struct buf text = buf_new(call->arena);
 
-	buf_printf(&text, "%s %s %s %s %s", customer->first_name, customer->last_name, customer->company, customer->email, customer->phone);
+	buf_printf(&text, "%s %s %s %s %s", customer->first_name, customer->last_name, customer->company,
+		   customer->email, customer->phone);
 	for (size_t i = 0; i < customer->n_addresses; i++)
 		buf_printf(&text, " %s", customer->addresses[i]->address->city);
 	return text.data;
 }
 
-static struct status save(struct call *call, struct db_statement *statement, const Customers__Customer *customer, struct write *write)
+static struct status save(struct call *call, struct db_statement *statement, const Customers__Customer *customer,
+			  struct write *write)
 {
 	struct db_unit *unit = db_unit(call, statement);
 

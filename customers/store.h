@@ -18,11 +18,12 @@
 #include "runtime/write.h"
 
 /* Fails with NOT_FOUND. ret_version may be NULL. */
-struct status store_get(struct call *call, const char *customer_id, Customers__Customer *ret_customer, int64_t *ret_version) MUST_USE;
+struct status store_get(struct call *call, const char *customer_id, Customers__Customer *ret_customer,
+			int64_t *ret_version) MUST_USE;
 
 /* The page's customers, newest first; at most page->limit. */
-struct status store_list(struct call *call, const Customers__ListCustomersRequest *request, const struct page *page, size_t *ret_count,
-			 Customers__Customer ***ret_customers) MUST_USE;
+struct status store_list(struct call *call, const Customers__ListCustomersRequest *request, const struct page *page,
+			 size_t *ret_count, Customers__Customer ***ret_customers) MUST_USE;
 
 /* Inserts a customer; fails with ALREADY_EXISTS for a known id. Updates one whose version is still write->version - 1. */
 struct status store_create(struct call *call, const Customers__Customer *customer, struct write *write) MUST_USE;

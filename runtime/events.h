@@ -32,13 +32,19 @@ struct event_handler {
 	const ProtobufCMessageDescriptor *payload; /* NULL ends a list */
 	event_handler_fn handle;
 };
-#define EVENT_HANDLERS_END { .payload = NULL }
+#define EVENT_HANDLERS_END                                                                                             \
+	{                                                                                                              \
+		.payload = NULL                                                                                        \
+	}
 
 struct event_consumer {
 	const char *producer; /* the peer's name; the service's own name for its own events. NULL ends a list */
 	const struct event_handler *handlers; /* events of other types are skipped */
 };
-#define EVENT_CONSUMERS_END { .producer = NULL }
+#define EVENT_CONSUMERS_END                                                                                            \
+	{                                                                                                              \
+		.producer = NULL                                                                                       \
+	}
 
 /* The EventService, to be served by every service. */
 extern const struct rpc_service events_service;
@@ -64,7 +70,8 @@ void events_free(struct events *events);
 	" WHERE producer = :w_producer AND position < :w_position RETURNING 1 AS one)" WRITE_RECORD_
 
 /* As write_run(), for a statement that was opened by EVENT_BEGIN. Not applied: the guard did not hold, or another process was faster. */
-struct status event_write(struct call *call, const Events__Event *event, struct db_unit *unit, struct write *write) MUST_USE;
+struct status event_write(struct call *call, const Events__Event *event, struct db_unit *unit,
+			  struct write *write) MUST_USE;
 
 /* Nothing to do: the cursor moves past the event with the next effect, or at the end of the batch, so that a crowd of such events costs one commit. */
 struct status event_skip(struct call *call, const Events__Event *event) MUST_USE;

@@ -35,23 +35,25 @@ struct fetcher {
 static struct db_statement LOCK_SEQUENCE = DB_WRITE("lock_sequence", "SELECT last FROM outbox_sequence FOR UPDATE");
 
 static struct db_statement NUMBER_EVENTS =
-    DB_WRITE("number_events", "WITH fresh AS (SELECT event_id, row_number() OVER (ORDER BY entry) AS n FROM"
-			      " (SELECT event_id, entry FROM outbox WHERE position IS NULL ORDER BY entry LIMIT :limit) AS oldest)"
-			      ", numbered AS (UPDATE outbox SET position = s.last + fresh.n FROM outbox_sequence s, fresh"
-			      " WHERE outbox.event_id = fresh.event_id)"
-			      " UPDATE outbox_sequence SET last = last + (SELECT count(*) FROM fresh)"
-			      " RETURNING last, (SELECT count(*) FROM fresh) AS numbered");
+    DB_WRITE("number_events",
+	     "WITH fresh AS (SELECT event_id, row_number() OVER (ORDER BY entry) AS n FROM"
+	     " (SELECT event_id, entry FROM outbox WHERE position IS NULL ORDER BY entry LIMIT :limit) AS oldest)"
+	     ", numbered AS (UPDATE outbox SET position = s.last + fresh.n FROM outbox_sequence s, fresh"
+	     " WHERE outbox.event_id = fresh.event_id)"
+	     " UPDATE outbox_sequence SET last = last + (SELECT count(*) FROM fresh)"
+	     " RETURNING last, (SELECT count(*) FROM fresh) AS numbered");
 
-static struct db_statement FETCH_EVENTS =
-    DB_READ("fetch_events", "SELECT event_id, position, aggregate_type, aggregate_id, aggregate_version, time, trace_parent, type, payload,"
-			    " (SELECT last FROM outbox_sequence) AS last"
-			    " FROM outbox WHERE position > :after ORDER BY position LIMIT :limit");
+static struct db_statement FETCH_EVENTS = DB_READ(
+    "fetch_events",
+    "SELECT event_id, position, aggregate_type, aggregate_id, aggregate_version, time, trace_parent, type, payload,"
+    " (SELECT last FROM outbox_sequence) AS last"
+    " FROM outbox WHERE position > :after ORDER BY position LIMIT :limit");
 
 static struct db_statement LAST_POSITION = DB_READ("last_position", "SELECT last FROM outbox_sequence");
 
 static void wake_fetchers(void)
 {
-	LIST_EACH(&outbox.waiting, link) {
+	LIST_EACH (&outbox.waiting, link) {
 		struct fetcher *fetcher = LIST_ENTRY(link, struct fetcher, link);
 
 		fetcher->woken = true;
@@ -212,7 +214,8 @@ static void wait_for_events(struct call *call, int64_t wait)
 	loop_timer_free(timer);
 }
 
-struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int64_t wait, Events__FetchEventsResponse *reply)
+struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int64_t wait,
+			   Events__FetchEventsResponse *reply)
 {
 	int64_t margin = 100 * CLOCK_MILLISECOND; /* to answer before the caller gives up */
 	int64_t until;
@@ -235,7 +238,8 @@ struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int6
 
 RPC_UNARY(fetch_events, Events__FetchEventsRequest, Events__FetchEventsResponse);
 
-static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request, Events__FetchEventsResponse *reply)
+static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
+				  Events__FetchEventsResponse *reply)
 {
 	int64_t wait = request->wait == NULL ? 0 : request->wait->seconds * CLOCK_SECOND + request->wait->nanos / 1000;
 

@@ -18,6 +18,7 @@ bool outbox_idle(void);
 void outbox_free(void);
 
 /* Events after a position, at most `limit` (0: a default); waits up to `wait` microseconds for the first one. */
-struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int64_t wait, Events__FetchEventsResponse *reply) MUST_USE;
+struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int64_t wait,
+			   Events__FetchEventsResponse *reply) MUST_USE;
 
 #endif

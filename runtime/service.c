@@ -58,27 +58,32 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 	struct settings *s = &service->settings;
 	const struct service_spec *spec = service->spec;
 	struct setting list[16 + PEERS_MAX] = {
-		SETTING_TEXT("listen", &s->listen, spec->default_listen, "where calls are taken: unix:/path or host:port, several with commas"),
+		SETTING_TEXT("listen", &s->listen, spec->default_listen,
+			     "where calls are taken: unix:/path or host:port, several with commas"),
 		SETTING_SECRET("database", &s->database, NULL, "PostgreSQL connection string (libpq)"),
 		SETTING_CHOICE("log-level", &s->log_level, LOG_INFO, LEVELS, "the least important lines to write"),
 		SETTING_CHOICE("log-format", &s->log_format, LOG_JSON, FORMATS, "the form of a line"),
 		SETTING_INT("max-calls", &s->max_calls, 4096, 16, 100000, "calls in flight before more are refused"),
-		SETTING_INT("max-message-bytes", &s->max_message, 256 * 1024, 1024, 4 * 1024 * 1024, "size of one request"),
+		SETTING_INT("max-message-bytes", &s->max_message, 256 * 1024, 1024, 4 * 1024 * 1024,
+			    "size of one request"),
 		SETTING_INT("max-streams", &s->max_streams, 4096, 1, 100000, "calls at once on one connection"),
 		SETTING_INT("db-read-connections", &s->read_connections, 2, 1, 64, "connections for reads"),
 		SETTING_INT("db-write-connections", &s->write_connections, 1, 1, 64, "connections for writes"),
 		SETTING_INT("db-group-limit", &s->group_limit, 64, 1, 1024, "units of work in one transaction"),
 		SETTING_INT("db-queue-limit", &s->queue_limit, 16384, 16, 1000000, "units of work that may wait"),
-		SETTING_INT("statement-timeout-ms", &s->statement_timeout_ms, 1500, 10, 600000, "the longest a statement may run"),
-		SETTING_INT("drain-ms", &s->drain_ms, 8000, 0, 60000, "how long accepted calls may take once the process has to stop"),
+		SETTING_INT("statement-timeout-ms", &s->statement_timeout_ms, 1500, 10, 600000,
+			    "the longest a statement may run"),
+		SETTING_INT("drain-ms", &s->drain_ms, 8000, 0, 60000,
+			    "how long accepted calls may take once the process has to stop"),
 	};
 	size_t n = 13;
 
 	for (size_t i = 0; spec->peers != NULL && spec->peers[i].name != NULL && i < PEERS_MAX; i++) {
 		const struct service_peer *peer = &spec->peers[i];
 
-		list[n++] = (struct setting)SETTING_TEXT(arena_printf(service->arena, "%s-address", peer->name), &s->peers[i],
-							 peer->default_address, arena_printf(service->arena, "where %s is", peer->name));
+		list[n++] = (struct setting)SETTING_TEXT(arena_printf(service->arena, "%s-address", peer->name),
+							 &s->peers[i], peer->default_address,
+							 arena_printf(service->arena, "where %s is", peer->name));
 	}
 	list[n] = (struct setting)SETTING_END;
 	return config_load(spec->variables, spec->description, list, argc, argv);
@@ -141,7 +146,8 @@ static void catch_signals(struct service *service)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	service->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	service->signals = event_new(loop_base(service->loop), service->signal_fd, EV_READ | EV_PERSIST, on_signal, service);
+	service->signals =
+	    event_new(loop_base(service->loop), service->signal_fd, EV_READ | EV_PERSIST, on_signal, service);
 	event_add(service->signals, NULL);
 }
 
@@ -171,12 +177,12 @@ static void start_database(struct service *service)
 	const struct settings *s = &service->settings;
 
 	service->db = db_new(service->loop, &(const struct db_options){
-						    .conninfo = s->database,
-						    .read_connections = (int)s->read_connections,
-						    .write_connections = (int)s->write_connections,
-						    .group_limit = (int)s->group_limit,
-						    .queue_limit = (int)s->queue_limit,
-						    .statement_timeout = s->statement_timeout_ms * CLOCK_MILLISECOND,
+						.conninfo = s->database,
+						.read_connections = (int)s->read_connections,
+						.write_connections = (int)s->write_connections,
+						.group_limit = (int)s->group_limit,
+						.queue_limit = (int)s->queue_limit,
+						.statement_timeout = s->statement_timeout_ms * CLOCK_MILLISECOND,
 					    });
 	db_watch(service->db, database_changed, service);
 }
@@ -184,7 +190,8 @@ static void start_database(struct service *service)
 /* The service's own services and those that every process has. */
 static const struct rpc_service **all_services(struct service *service, const char **names)
 {
-	static const struct rpc_service *const common[] = { &events_service, &health_service, &reflection_service, &reflection_alpha_service };
+	static const struct rpc_service *const common[] = { &events_service, &health_service, &reflection_service,
+							    &reflection_alpha_service };
 	const struct rpc_service **all = arena_array(service->arena, NAMES_MAX, sizeof(*all));
 	size_t n = 0;
 
@@ -268,7 +275,8 @@ static void step_done(void *context, struct status status)
 		return;
 	}
 	if (status.reason != NULL)
-		log_warn("maintenance failed, will be tried again", LOG_TEXT("step", state->step->name), LOG_TEXT("reason", status.reason->name));
+		log_warn("maintenance failed, will be tried again", LOG_TEXT("step", state->step->name),
+			 LOG_TEXT("reason", status.reason->name));
 	loop_timer_set(state->timer, state->step->period);
 }
 
@@ -350,7 +358,8 @@ int service_run(const struct service_spec *spec, int argc, char *argv[])
 		status = 2;
 		break;
 	case CONFIG_READY:
-		log_setup(spec->name, (enum log_level)service.settings.log_level, (enum log_format)service.settings.log_format);
+		log_setup(spec->name, (enum log_level)service.settings.log_level,
+			  (enum log_format)service.settings.log_format);
 		if (migrate(service.settings.database, spec->migrations))
 			status = serve(&service);
 		break;

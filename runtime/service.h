@@ -35,15 +35,15 @@ struct service_step {
 };
 
 struct service_spec {
-	const char *name; /* "customers" */
-	const char *variables; /* prefix of the environment variables: "QUAYSIDE_CUSTOMERS" */
-	const char *description; /* one sentence for --help */
-	const char *default_listen; /* addresses, separated by commas */
+	const char *name;                          /* "customers" */
+	const char *variables;                     /* prefix of the environment variables: "QUAYSIDE_CUSTOMERS" */
+	const char *description;                   /* one sentence for --help */
+	const char *default_listen;                /* addresses, separated by commas */
 	const struct rpc_service *const *services; /* ends with NULL; health, reflection and events are added */
 	const struct migration *migrations;
-	const struct service_peer *peers; /* or NULL */
+	const struct service_peer *peers;       /* or NULL */
 	const struct event_consumer *consumers; /* or NULL */
-	const struct service_step *steps; /* or NULL */
+	const struct service_step *steps;       /* or NULL */
 };
 
 /* Returns the exit status. */

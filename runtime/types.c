@@ -48,9 +48,9 @@ Common__Money *new_money(struct arena *arena, const char *currency, int64_t mino
 	return money;
 }
 
-static struct db_statement READ_HISTORY =
-    DB_READ("read_history", "SELECT version, time, actor, action, from_state, to_state, reason FROM history"
-			    " WHERE aggregate_id = :aggregate_id AND version < :before ORDER BY version DESC LIMIT :limit");
+static struct db_statement READ_HISTORY = DB_READ(
+    "read_history", "SELECT version, time, actor, action, from_state, to_state, reason FROM history"
+		    " WHERE aggregate_id = :aggregate_id AND version < :before ORDER BY version DESC LIMIT :limit");
 
 static Common__HistoryEntry *read_entry(struct call *call, const struct db_rows *rows, size_t row)
 {
@@ -66,8 +66,9 @@ static Common__HistoryEntry *read_entry(struct call *call, const struct db_rows 
 	return entry;
 }
 
-struct status read_history(struct call *call, const char *resource, const char *aggregate_id, int32_t page_size, const char *page_token,
-			   size_t *ret_count, Common__HistoryEntry ***ret_entries, char **ret_next_page_token)
+struct status read_history(struct call *call, const char *resource, const char *aggregate_id, int32_t page_size,
+			   const char *page_token, size_t *ret_count, Common__HistoryEntry ***ret_entries,
+			   char **ret_next_page_token)
 {
 	struct db_unit *unit = db_unit(call, &READ_HISTORY);
 	const struct db_rows *rows;

@@ -28,7 +28,8 @@ Common__Money *new_money(struct arena *arena, const char *currency, int64_t mino
 /*
  * One page of an aggregate's history, newest first, as the entries of a List...HistoryResponse. Fails with NOT_FOUND (resource, id) when the aggregate has none.
  */
-struct status read_history(struct call *call, const char *resource, const char *aggregate_id, int32_t page_size, const char *page_token,
-			   size_t *ret_count, Common__HistoryEntry ***ret_entries, char **ret_next_page_token) MUST_USE;
+struct status read_history(struct call *call, const char *resource, const char *aggregate_id, int32_t page_size,
+			   const char *page_token, size_t *ret_count, Common__HistoryEntry ***ret_entries,
+			   char **ret_next_page_token) MUST_USE;
 
 #endif

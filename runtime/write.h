@@ -55,38 +55,42 @@ struct write {
 	const char *aggregate_id;
 	int64_t version; /* that the write makes, from 1 */
 
-	const char *action; /* "PlaceOrder"; NULL: the method's name */
+	const char *action;                /* "PlaceOrder"; NULL: the method's name */
 	const char *from_state, *to_state; /* names in the contract; NULL: no history row */
-	const char *reason; /* may be NULL */
+	const char *reason;                /* may be NULL */
 
 	const ProtobufCMessage *event; /* payload for the outbox, or NULL */
-	const ProtobufCMessage *second_event; /* one of another type, for a statement with WRITE_SECOND_EVENT; else NULL */
+	const ProtobufCMessage
+	    *second_event;             /* one of another type, for a statement with WRITE_SECOND_EVENT; else NULL */
 	const ProtobufCMessage *reply; /* the answer to keep under the key; NULL with pending */
-	bool pending; /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
+	bool pending;                  /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
 
 	size_t n_values; /* how many columns n1, n2, ... the closing SELECT has: what only the database knew */
-	bool applied; /* out: the effect is there */
+	bool applied;    /* out: the effect is there */
 	int64_t values[WRITE_VALUES]; /* out: n1, n2, ... */
 };
 
 /* An answer that was kept under the call's key. */
 struct write_answer {
-	bool kept; /* false: the handler's own reply stands */
+	bool kept;        /* false: the handler's own reply stands */
 	struct str reply; /* packed */
 	size_t n_values;
 	const int64_t *values;
 };
 
 #define WRITE_RECORD_                                                                                                  \
-	", recorded AS (INSERT INTO history (aggregate_id, version, time, actor, action, from_state, to_state, reason)" \
-	" SELECT :aggregate_id::text, :version, :time, :w_actor, :w_action, :w_from_state, :w_to_state, :w_reason"      \
+	", recorded AS (INSERT INTO history (aggregate_id, version, time, actor, action, from_state, to_state, "       \
+	"reason)"                                                                                                      \
+	" SELECT :aggregate_id::text, :version, :time, :w_actor, :w_action, :w_from_state, :w_to_state, :w_reason"     \
 	" FROM accepted WHERE :w_history::boolean)"                                                                    \
 	", told AS (INSERT INTO outbox"                                                                                \
-	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"             \
-	" SELECT :w_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_event_type, :w_event, :w_trace_parent, :time" \
+	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"              \
+	" SELECT :w_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_event_type, :w_event, "             \
+	":w_trace_parent, :time"                                                                                       \
 	" FROM accepted WHERE :w_has_event::boolean)"
 
-#define WRITE_KEY_ "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time, numbers)"   \
+#define WRITE_KEY_                                                                                                     \
+	"INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time, numbers)"              \
 	" SELECT :w_scope, :w_key, :w_method, :w_fingerprint, :aggregate_id::text, :w_code, :w_answer, :time, "
 
 /* Opens a write under the call's key: nothing happens unless the guard yields a row. */
@@ -99,7 +103,8 @@ struct write_answer {
  * A key that another transaction is just using makes the insert fail, and the unit is run again. Close it with WRITE_END_NUMBERS.
  */
 #define WRITE_BEGIN_NUMBERS(effect_)                                                                                   \
-	"WITH guard AS (" effect_ "), accepted AS (" WRITE_KEY_ "guard.numbers FROM guard RETURNING numbers)" WRITE_RECORD_
+	"WITH guard AS (" effect_ "), accepted AS (" WRITE_KEY_                                                        \
+	"guard.numbers FROM guard RETURNING numbers)" WRITE_RECORD_
 #define KEY_UNKNOWN "NOT EXISTS (SELECT FROM idempotency WHERE scope = :w_scope AND key = :w_key)"
 
 /* Opens a step of work that an earlier write acknowledged: no key of its own, but it answers the keys that wait for this aggregate. */
@@ -111,13 +116,15 @@ struct write_answer {
 /* Behind the opening of a statement that has two things to tell of the same version. */
 #define WRITE_SECOND_EVENT                                                                                             \
 	", told_second AS (INSERT INTO outbox"                                                                         \
-	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"             \
-	" SELECT :w_second_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_second_event_type, :w_second_event, :w_trace_parent," \
+	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"              \
+	" SELECT :w_second_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_second_event_type, "         \
+	":w_second_event, :w_trace_parent,"                                                                            \
 	" :time FROM accepted)"
 
 #define WRITE_END " SELECT count(*) AS applied FROM accepted"
 #define WRITE_END_NUMBERS                                                                                              \
-	" SELECT count(*) AS applied, max(numbers[1]) AS n1, max(numbers[2]) AS n2, max(numbers[3]) AS n3, max(numbers[4]) AS n4 FROM accepted"
+	" SELECT count(*) AS applied, max(numbers[1]) AS n1, max(numbers[2]) AS n2, max(numbers[3]) AS n3, "           \
+	"max(numbers[4]) AS n4 FROM accepted"
 
 /*
  * Binds what every write has in common to the unit's statement and runs it. write->applied tells whether the guard held.
