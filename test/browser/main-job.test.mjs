@@ -114,7 +114,7 @@ describe('the main job in the browser', () => {
 		await browser.press('Place order');
 		await browser.audit();
 		await browser.page.getByRole('dialog').getByRole('button', { name: 'Place order' }).click();
-		await browser.see('Shipment of 1 items');
+		await browser.see('Shipment of 1 item');
 		await browser.audit();
 		await browser.area('Reservations');
 		await browser.see('Confirmed');

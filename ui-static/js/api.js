@@ -8,6 +8,11 @@ export const connected = createStore(true);
 /** Counts what this page has changed on the server; live views read again when it moves. */
 export const changes = createStore(0);
 
+/** A new idempotency key: 128 random bits. (crypto.randomUUID() is not there on pages without TLS.) */
+export function newKey() {
+	return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** Reads. Undefined and empty query values are left out; a list makes a repeated parameter. */
 export function get(path, query, signal) {
 	return request('GET', path + queryText(query), { signal });

@@ -16,7 +16,7 @@ function Field({ name, label, hint, required, size = '', control }) {
 		</div>`;
 }
 
-/** One line of text. What is not named here goes to the input ("maxlength", "inputmode", "autocomplete"). */
+/** One line of text. What is not named here goes to the input ("maxlength", "inputmode"). */
 export function TextField({ name, label, hint, required, size, suggestions = [], ...rest }) {
 	const list = suggestions.length ? `${name}-suggestions` : undefined;
 	return html`<${Field} ...${{ name, label, hint, required, size }} control=${({ attributes, value, set }) => html`
@@ -25,7 +25,7 @@ export function TextField({ name, label, hint, required, size, suggestions = [],
 }
 
 /** A whole number or an amount: text, so that nothing is rounded or dropped silently. */
-export const NumberField = (props) => html`<${TextField} inputmode="decimal" autocomplete="off" size="short" class="number" ...${props} />`;
+export const NumberField = (props) => html`<${TextField} inputmode="decimal" size="short" class="number" ...${props} />`;
 
 export function TextArea({ name, label, hint, required, ...rest }) {
 	return html`<${Field} ...${{ name, label, hint, required }} control=${({ attributes, value, set }) => html`

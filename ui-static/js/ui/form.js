@@ -1,5 +1,6 @@
 // Forms: values, sending them once whatever happens, and telling what is wrong with them.
 import { createContext, html, useContext, useEffect, useMemo, useRef, useState } from '../../vendor/htm-preact.js';
+import { newKey } from '../api.js';
 import { valueAt, withValueAt } from '../paths.js';
 import { Problem, sortViolations } from '../problem.js';
 
@@ -18,7 +19,7 @@ export function useForm({ initial = {}, prepare = (values) => values, send, done
 	const [problem, setProblem] = useState();
 	const [busy, setBusy] = useState(false);
 	const labels = useRef(new Map());
-	const key = useRef(crypto.randomUUID());
+	const key = useRef(newKey());
 	const { byField, others } = useMemo(() => sortViolations(problem?.violations ?? [], [...labels.current.keys()]), [problem]);
 
 	return { values, problem, busy, byField, others, labels: labels.current, set, submit };
@@ -40,12 +41,12 @@ export function useForm({ initial = {}, prepare = (values) => values, send, done
 		setBusy(true);
 		try {
 			const answer = await send(body, key.current);
-			key.current = crypto.randomUUID();
+			key.current = newKey();
 			setProblem(undefined);
 			done(answer);
 		} catch (failure) {
 			if (!(failure instanceof Problem)) throw failure;
-			if (!failure.isUnknown) key.current = crypto.randomUUID();
+			if (!failure.isUnknown) key.current = newKey();
 			setProblem(failure);
 		} finally {
 			setBusy(false);
@@ -57,7 +58,7 @@ export function useForm({ initial = {}, prepare = (values) => values, send, done
 export function Form({ form, action, cancel, reload, danger = false, children }) {
 	return html`
 		<${FormContext.Provider} value=${form}>
-			<form noValidate onSubmit=${form.submit} aria-busy=${form.busy}>
+			<form noValidate autocomplete="off" onSubmit=${form.submit} aria-busy=${form.busy}>
 				${form.problem && html`<${Summary} form=${form} reload=${reload} />`}
 				<div class="fields">${children}</div>
 				<footer class="form-foot">

@@ -60,7 +60,7 @@ function PaymentDialog({ invoice, path, close }) {
 		<${FormDialog} title="Payment of ${seen.number}" action="Record payment" said="Payment recorded." form=${form} close=${close}>
 			<${NumberField} name="amount" label="Amount in ${currencyCode}" required=${true} hint="${formatMoney(seen.open)} is still to be paid" />
 			<${TextField} name="method" label="Paid by" maxlength="50" suggestions=${METHODS} />
-			<${TextField} name="reference" label="Reference" maxlength="100" autocomplete="off" />
+			<${TextField} name="reference" label="Reference" maxlength="100" />
 		<//>`;
 }
 

@@ -90,8 +90,10 @@ function Progress({ order }) {
 		</ol>`;
 }
 
+const itemsOf = ({ lines = [] }) => (lines.length === 1 ? 'Shipment of 1 item' : `Shipment of ${lines.length} items`);
+
 const SHIPMENT_COLUMNS = [
-	{ label: 'Shipment', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">Shipment of ${one.lines?.length ?? 0} items<//>`, fixed: true },
+	{ label: 'Shipment', cell: (one) => html`<${Link} to="/shipments/${one.shipmentId}">${itemsOf(one)}<//>`, fixed: true },
 	{ label: 'State', cell: (one) => html`<${State} of=${shipmentState} value=${one.state} />` },
 	{ label: 'Carrier', cell: (one) => html`<${Maybe}>${one.carrier}<//>`, minor: true },
 	{ label: 'Left', cell: (one) => html`<${Maybe}>${one.dispatchTime && html`<${Time} value=${one.dispatchTime} />`}<//>`, end: true },

@@ -56,7 +56,7 @@ function ProductForm({ options, isNew = false, action, cancel, reload }) {
 			<fieldset>
 				<legend>Product</legend>
 				${isNew && html`
-					<${TextField} name="sku" label="SKU" required=${true} maxlength="40" size="half" autocomplete="off"
+					<${TextField} name="sku" label="SKU" required=${true} maxlength="40" size="half"
 						hint="Letters, digits, dots, hyphens and underscores. It cannot be changed later." />`}
 				<${TextField} name="name" label="Name" required=${true} maxlength="100" />
 				<${TextArea} name="description" label="Description" maxlength="4000" />

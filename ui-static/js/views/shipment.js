@@ -23,7 +23,7 @@ export function ShipmentPage({ id }) {
 			${(shipment) => html`
 				<div class="columns">
 					<div>
-						<${Lines} of=${shipment.lines ?? []} />
+						<${Lines} shipment=${shipment} />
 						<${History} path=${path} etag=${shipment.etag} />
 					</div>
 					<aside><${Card} title="Details"><${Details} shipment=${shipment} /><//></aside>
@@ -37,10 +37,11 @@ const LINE_COLUMNS = [
 	{ label: 'Packages', cell: (one) => html`<${Quantity} value=${one.quantity} />`, end: true },
 ];
 
-function Lines({ of: lines }) {
+function Lines({ shipment: { state, lines = [] } }) {
+	const title = state === 'SHIPMENT_STATE_PENDING' ? 'To pack' : 'Contents';
 	return html`
-		<${Card} title="To pack" plain=${true}>
-			<${Table} caption="To pack" columns=${LINE_COLUMNS} rows=${lines} keyOf=${(one) => one.itemId} empty="Nothing." />
+		<${Card} title=${title} plain=${true}>
+			<${Table} caption=${title} columns=${LINE_COLUMNS} rows=${lines} keyOf=${(one) => one.itemId} empty="Nothing." />
 		<//>`;
 }
 
@@ -98,7 +99,7 @@ function DispatchDialog({ shipment, path, close }) {
 		<${FormDialog} title="Dispatch" action="Dispatch" said="Shipment dispatched." form=${form} close=${close}>
 			<p>All goods of this shipment leave the warehouse. The invoice is issued by itself.</p>
 			<${TextField} name="carrier" label="Carrier" maxlength="50" suggestions=${CARRIERS} />
-			<${TextField} name="trackingNumber" label="Tracking number" maxlength="60" autocomplete="off" />
+			<${TextField} name="trackingNumber" label="Tracking number" maxlength="60" />
 			<${TextField} name="trackingUrl" label="Tracking address" type="url" maxlength="500" hint="Starts with https://" />
 		<//>`;
 }
