@@ -130,7 +130,7 @@ static struct status on_dispatched(struct call *call, const Events__Event *event
 		return give_up(call, event, "the order has no such shipment");
 	if (order_invoice_lines(call->arena, order, shipment, &n_lines, &lines).reason != NULL)
 		return give_up(call, event, SHIPMENT_MISMATCH.sentence);
-	TRY(saga_run(call, &FULFIL, shipment->shipment_id, &work, &outcome));
+	TRY(saga_run(call, &FULFIL, &work, &outcome));
 	return record_shipped(call, event, shipment, work.invoice_id, order, &row);
 }
 

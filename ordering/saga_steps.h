@@ -6,7 +6,7 @@
  *
  * Usage
  *     static const struct saga FULFIL = { "fulfil", (const struct saga_step[]){ { "book_out", book_out, true }, { .name = NULL } } };
- *     status = saga_run(call, &FULFIL, shipment_id, &work, &outcome);
+ *     status = saga_run(call, &FULFIL, &work, &outcome);
  */
 #ifndef QUAYSIDE_ORDERING_SAGA_STEPS_H
 #define QUAYSIDE_ORDERING_SAGA_STEPS_H
@@ -36,8 +36,9 @@ struct saga {
 /* What a peer's answer means for a step. */
 enum saga_outcome saga_outcome(struct status status);
 
-/* Runs the steps on the work; subject is for the log. Returns the status of the step that was not done, or OK. */
-struct status saga_run(struct call *call, const struct saga *saga, const char *subject, void *work,
-		       enum saga_outcome *ret_outcome);
+/*
+ * Runs the steps on the work. Fails with what the peer said to the step that was not done; with INTERNAL_ERROR for a bug.
+ */
+struct status saga_run(struct call *call, const struct saga *saga, void *work, enum saga_outcome *ret_outcome) MUST_USE;
 
 #endif

@@ -59,22 +59,23 @@ static struct status run_step(struct call *call, const struct saga_step *step, v
 	return status;
 }
 
-struct status saga_run(struct call *call, const struct saga *saga, const char *subject, void *work,
-		       enum saga_outcome *ret_outcome)
+struct status saga_run(struct call *call, const struct saga *saga, void *work, enum saga_outcome *ret_outcome)
 {
-	struct status status = STATUS_OK;
-	const struct saga_step *step = saga->steps;
+	*ret_outcome = SAGA_DONE;
+	for (const struct saga_step *step = saga->steps; step->name != NULL; step++) {
+		const struct status status = run_step(call, step, work);
 
-	for (; step->name != NULL && status.reason == NULL; step++)
-		status = run_step(call, step, work);
-	*ret_outcome = saga_outcome(status);
-	if (*ret_outcome == SAGA_REFUSED && (step - 1)->final)
-		*ret_outcome = SAGA_BUG;
-	if (*ret_outcome == SAGA_BUG)
-		log_error("saga cannot go on, will be tried again", LOG_TEXT("saga", saga->kind),
-			  LOG_TEXT("subject", subject), LOG_TEXT("step", (step - 1)->name),
-			  LOG_TEXT("reason", status.reason->name), LOG_TEXT("err", status_message(status)));
-	return status;
+		if (status.reason == NULL)
+			continue;
+		*ret_outcome = saga_outcome(status);
+		if (*ret_outcome == SAGA_REFUSED && step->final)
+			*ret_outcome = SAGA_BUG;
+		if (*ret_outcome != SAGA_BUG)
+			return status;
+		return status_private(call->arena, &INTERNAL_ERROR, "%s cannot get past %s: %s: %s", saga->kind,
+				      step->name, status.reason->name, status_message(status));
+	}
+	return STATUS_OK;
 }
 
 /* An order on its way from PLACING to PLACED. */
@@ -203,22 +204,26 @@ struct status saga_place(struct call *call, Ordering__Order *order, struct order
 
 	if (order->state != PLACING)
 		return write_join(call);
-	status = saga_run(call, &PLACE, order->order_id, &work, &outcome);
+	status = saga_run(call, &PLACE, &work, &outcome);
 	switch (outcome) {
 	case SAGA_DONE:
 		return record_placed(call, &work);
 	case SAGA_REFUSED:
 		return record_refused(call, &work, status);
 	case SAGA_UNKNOWN:
-		return status;
 	case SAGA_BUG:
 		break;
 	}
-	return status_private(call->arena, &INTERNAL_ERROR, "the order cannot be placed: %s: %s", status.reason->name,
-			      status_message(status));
+	return status;
 }
 
-/* One order that waits; its failure is told here, so that the next one has its turn. */
+static const char *cause_of(struct status status)
+{
+	return status.detail != NULL && status.detail->private != NULL ? status.detail->private
+								       : status_message(status);
+}
+
+/* One order that waits. How it went is told here, so that the next one has its turn. */
 static void resume(struct call *call, const char *order_id)
 {
 	Ordering__Order *order = pb_new(call->arena, &ordering__order__descriptor);
@@ -227,8 +232,13 @@ static void resume(struct call *call, const char *order_id)
 
 	if (status.reason == NULL)
 		status = saga_place(call, order, &row);
-	log_info("placing resumed", LOG_TEXT("order_id", order_id),
-		 LOG_TEXT("outcome", status.reason == NULL ? "placed" : status.reason->name));
+	log_event(
+	    saga_outcome(status) == SAGA_DONE || saga_outcome(status) == SAGA_REFUSED ? LOG_INFO : LOG_WARN,
+	    "placing resumed",
+	    (const struct log_field[]){ LOG_TEXT("order_id", order_id),
+					LOG_TEXT("outcome", status.reason == NULL ? "PLACED" : status.reason->name),
+					LOG_TEXT("err", cause_of(status)),
+					{ .name = NULL } });
 }
 
 static struct status resume_placing(struct call *call)
