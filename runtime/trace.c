@@ -35,9 +35,13 @@ static bool is_hex(struct str text)
 	return true;
 }
 
+/* Not all zeros (section 3.2.2.3). */
 static bool is_id(struct str text)
 {
-	return is_hex(text) && strspn(text.data, "0") < text.len;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] != '0')
+			return is_hex(text);
+	return false;
 }
 
 static struct str part(struct str text, size_t at, size_t len)
