@@ -52,10 +52,8 @@ async function start() {
 	run.stderr.on('data', (text) => (output += text));
 	const ended = new Promise((resolve) => run.on('exit', (code, signal) => resolve({ code, signal, output })));
 	current = { run, ended };
-	await until('everything to be ready', () => {
-		if (run.exitCode !== null) throw new Error(`run.sh ended: ${output}`);
-		return fs.existsSync(env.READY_FILE);
-	}, 90_000);
+	await until('everything to be ready', () => run.exitCode !== null || fs.existsSync(env.READY_FILE), 90_000);
+	assert.equal(run.exitCode, null, `run.sh ended: ${output}`);
 	return { run, ended, url: fs.readFileSync(env.READY_FILE, 'utf8').trim() };
 }
 
