@@ -47,7 +47,8 @@ static struct rpc_client *client_of(const struct api_peer *peers, const struct c
 	struct str rest = str_of(method->service);
 	struct str package = { NULL, 0 };
 
-	(void)(str_cut(&rest, '.', &package) && str_cut(&rest, '.', &package));
+	for (int i = 0; i < 2; i++) /* "quayside", then the area */
+		(void)str_cut(&rest, '.', &package);
 	for (const struct api_peer *peer = peers; peer->name != NULL; peer++)
 		if (str_is(package, peer->name))
 			return peer->client;

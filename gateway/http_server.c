@@ -143,9 +143,10 @@ static in_port_t *port_in(struct sockaddr_storage *address)
 
 static int port_of(struct evconnlistener *listener)
 {
-	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 
+	memset(&address, 0, sizeof(address));
 	if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)(void *)&address, &len) != 0)
 		return 0;
 	return ntohs(*port_in(&address));
@@ -173,8 +174,8 @@ static bool parse_address(const char *text, struct sockaddr_storage *ret_address
 bool http_server_listen(struct http_server *server, const char *address)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-	struct sockaddr_storage parsed;
-	int len;
+	struct sockaddr_storage parsed = { .ss_family = AF_UNSPEC };
+	int len = 0;
 	struct evconnlistener *listener;
 
 	if (server->n_listeners == HTTP_LISTENERS || !parse_address(address, &parsed, &len)) {
@@ -196,7 +197,7 @@ bool http_server_listen(struct http_server *server, const char *address)
 /* Connections that the kernel has taken already would be reset when the socket closes: they are taken over first. */
 static void accept_last(struct http_server *server, struct evconnlistener *listener)
 {
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(from);
 	int fd;
 
