@@ -37,7 +37,10 @@ struct db;
 struct db_unit;
 struct db_rows;
 
-/* Reads see committed data and take no locks; writes are grouped into commits. A unit's class is that of its statements: one write makes it a write. */
+/*
+ * Reads take no locks, and all statements of a unit see the same moment. Writes are grouped into commits, and each
+ * statement sees what was committed before it began. A unit's class is that of its statements: one write makes it a write.
+ */
 enum db_class { DB_CLASS_READ, DB_CLASS_WRITE };
 
 /* One statement, as a static object of a store. The private part belongs to the executor. */

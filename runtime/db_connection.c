@@ -152,9 +152,10 @@ static PGconn *start_connecting(const struct db *db, enum db_class class)
 	snprintf(options, sizeof(options),
 		 "-c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld -c "
 		 "search_path=public -c timezone=UTC"
-		 " -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=%s -c jit=off",
+		 " -c default_transaction_isolation=%s -c default_transaction_read_only=%s -c jit=off",
 		 (long long)(db->options.statement_timeout / CLOCK_MILLISECOND), (long long)LOCK_TIMEOUT,
-		 (long long)IDLE_TIMEOUT, class == DB_CLASS_READ ? "on" : "off");
+		 (long long)IDLE_TIMEOUT, class == DB_CLASS_READ ? "repeatable\\ read" : "read\\ committed",
+		 class == DB_CLASS_READ ? "on" : "off");
 	return PQconnectStartParams(names, values, 1);
 }
 

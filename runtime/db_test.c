@@ -287,6 +287,46 @@ static void a_read_cannot_write(void **state)
 	expect_items(0, 0);
 }
 
+static struct db_statement COUNT_SLOWLY =
+    DB_READ("count_slowly", "SELECT count(*) AS n, pg_sleep(0.3) IS NULL AS nothing FROM item");
+
+/* Two counts, the second one well after the first. */
+static struct status count_twice(struct call *call, struct job *job)
+{
+	struct db_unit *unit = db_unit(call, &COUNT_SLOWLY);
+
+	db_then(unit, &COUNT_ITEMS);
+	TRY(db_run(call, unit));
+	job->number = (int)db_int(db_rows(unit, 0), 0, "n");
+	job->amount = db_int(db_rows(unit, 1), 0, "n");
+	return STATUS_OK;
+}
+
+static struct job reading;
+
+static struct status insert_while_reading(struct call *call, struct job *job)
+{
+	while (!reading.ended) {
+		job->number++;
+		TRY(insert_item(call, job));
+	}
+	return STATUS_OK;
+}
+
+static void the_statements_of_a_read_see_one_moment(void **state)
+{
+	struct job writing = { .number = 0, .amount = 1 };
+
+	(void)state;
+	work_start(&reading, count_twice);
+	work_start(&writing, insert_while_reading);
+	work_finish();
+	assert_ok(reading.outcome);
+	assert_ok(writing.outcome);
+	assert_int_equal(reading.amount, reading.number);
+	assert_true(writing.number > reading.number + 2);
+}
+
 static struct db_statement SETTINGS =
     DB_WRITE("settings",
 	     "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, "
@@ -454,6 +494,7 @@ int main(void)
 		DB_TEST(wrong_binds_are_refused_unsent),
 		DB_TEST(a_broken_statement_does_not_harm_its_neighbours),
 		DB_TEST(a_read_cannot_write),
+		DB_TEST(the_statements_of_a_read_see_one_moment),
 		DB_TEST(sessions_have_settings_of_their_own),
 		DB_TEST(the_deadline_becomes_the_timeout),
 		DB_TEST(a_rider_travels_once_and_may_refuse),
