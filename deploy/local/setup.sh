@@ -18,7 +18,7 @@ readonly RUN_PACKAGES=(
 	gcc libc6-dev make binutils ca-certificates
 	libgrpc-dev libprotobuf-c-dev libpq-dev libevent-dev libssl-dev node-llhttp
 	protobuf-c-compiler protobuf-compiler libprotobuf-dev grpc-proto golang-github-gogo-googleapis-dev
-	postgresql-15 postgresql-client-15 util-linux curl
+	postgresql-15 postgresql-client-15 util-linux curl jq
 )
 readonly TEST_PACKAGES=(
 	libcmocka-dev perl git clang clang-tidy clang-format libclang-rt-14-dev valgrind shellcheck nghttp2-client chromium fonts-dejavu-core
