@@ -175,25 +175,28 @@ static void adding_at_once_adds_up(void **state)
 	assert_held(order, HOLD_HELD);
 }
 
+/* Others change the order meanwhile, so that the repeats have to decide more than once. */
 static void the_same_add_at_once_adds_once(void **state)
 {
 	Ordering__Order *order = create("k1");
-	struct invocation calls[ADDERS];
+	struct invocation calls[2 * ADDERS];
 
 	(void)state;
-	for (int i = 0; i < ADDERS; i++) {
+	for (int i = 0; i < 2 * ADDERS; i++) {
 		calls[i] = (struct invocation){ .method = "AddOrderItem",
-						.key = "same",
-						.request = &adding_of(order, "A", 3)->base };
+						.request = &adding_of(order, i % 2 ? "A" : "B", 3)->base };
+		if (i % 2)
+			calls[i].key = "same";
 		service_start(&calls[i]);
 	}
 	service_finish();
-	for (int i = 0; i < ADDERS; i++) {
+	for (int i = 0; i < 2 * ADDERS; i++) {
 		assert_ok(calls[i].outcome);
-		assert_true(str_equal(calls[i].bytes, calls[0].bytes));
+		assert_true(i % 2 == 0 || str_equal(calls[i].bytes, calls[1].bytes));
 	}
 	order = get(order->order_id);
-	assert_int_equal(order->items[0]->quantity, 3);
+	for (size_t i = 0; i < order->n_items; i++)
+		assert_int_equal(order->items[i]->quantity, strcmp(order->items[i]->sku, "A") == 0 ? 3 : 3 * ADDERS);
 	assert_held(order, HOLD_HELD);
 }
 
@@ -232,6 +235,30 @@ static void cancelling_gives_everything_back(void **state)
 	assert_ok(place(&placed, NULL));
 	assert_reason(cancel(&placed, ""), "NOT_IMPLEMENTED");
 	assert_int_equal(get(placed->order_id)->state, STATE(PLACED));
+}
+
+/* The hold of a call that comes too late is given back by the call itself: cancelling may have looked before it was there. */
+static void nothing_is_held_for_a_cancelled_order(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 5; round++) {
+		Ordering__CancelOrderRequest request = ORDERING__CANCEL_ORDER_REQUEST__INIT;
+		struct invocation adds[ADDERS], cancelling = { .method = "CancelOrder", .request = &request.base };
+		Ordering__Order *order = create(NULL);
+
+		request.order_id = order->order_id;
+		for (int i = 0; i < ADDERS; i++) {
+			adds[i] = (struct invocation){ .method = "AddOrderItem",
+						       .request = &adding_of(order, i % 2 == 0 ? "A" : "B", 1)->base };
+			service_start(&adds[i]);
+			if (i == round * 2)
+				service_start(&cancelling);
+		}
+		service_finish();
+		assert_ok(cancelling.outcome);
+		assert_int_equal(get(order->order_id)->state, STATE(CANCELLED));
+		assert_int_equal(held("A", "") + held("B", ""), 0);
+	}
 }
 
 static void names_and_notes_can_always_change(void **state)
@@ -422,6 +449,7 @@ int main(void)
 		ORDER_TEST(adding_at_once_adds_up),
 		ORDER_TEST(the_same_add_at_once_adds_once),
 		ORDER_TEST(cancelling_gives_everything_back),
+		ORDER_TEST(nothing_is_held_for_a_cancelled_order),
 		ORDER_TEST(names_and_notes_can_always_change),
 		ORDER_TEST(placing_needs_an_order_that_can_be_placed),
 		ORDER_TEST(submitting_is_all_of_it_in_one_call),
