@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -207,6 +209,41 @@ static void many_stacks_keep_apart_and_are_used_again(void **state)
 	}
 }
 
+/* Far more than any stack holds. */
+static int go_down(volatile char *above, int levels)
+{
+	volatile char frame[1024];
+
+	frame[0] = *above;
+	return levels > 0 ? go_down(frame, levels - 1) + frame[0] : 0;
+}
+
+static void overflow(void *argument)
+{
+	volatile char top = 1;
+
+	(void)argument;
+	top = (char)go_down(&top, 100000);
+	_exit(0);
+}
+
+/* Into the guard page, instead of over a neighbour. */
+static void a_stack_that_is_too_small_stops_the_process(void **state)
+{
+	int status;
+	const pid_t child = fork();
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0) {
+		/* What a sanitizer has to say about it is not for the test's output. */
+		close(STDERR_FILENO);
+		coroutine_start(loop, overflow, NULL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_not_equal(status, 0);
+}
+
 static struct status look_around(struct call *call, void *context)
 {
 	int64_t *ret_left = context;
@@ -279,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(waking_one_that_is_about_to_go_on_is_harmless, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(sleepers_sleep_side_by_side_and_never_too_short, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(many_stacks_keep_apart_and_are_used_again, make_loop, drop_loop),
+		cmocka_unit_test_setup_teardown(a_stack_that_is_too_small_stops_the_process, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(a_spawned_call_has_what_work_needs, make_loop, drop_loop),
 		cmocka_unit_test_setup_teardown(a_call_past_its_deadline_says_so, make_loop, drop_loop),
 	};

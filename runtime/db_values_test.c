@@ -185,19 +185,19 @@ static void arrays_go_and_come(void **state)
 	assert_ok(work_run(echo_arrays, NULL));
 }
 
-static struct db_statement BIG = DB_READ("big", "SELECT repeat(:text, 10) AS text FROM generate_series(1, 4)");
+static struct db_statement BIG = DB_READ("big", "SELECT repeat(:text, 5) AS text FROM generate_series(1, 4)");
 
 static struct status move_megabytes(struct call *call, struct job *job)
 {
 	struct db_unit *unit = db_unit(call, &BIG);
-	char *text = arena_alloc(call->arena, 200001);
+	char *text = arena_alloc(call->arena, 100001);
 
 	(void)job;
-	memset(text, 'x', 200000);
+	memset(text, 'x', 100000);
 	db_bind_text(unit, "text", text);
 	TRY(db_run(call, unit));
 	assert_int_equal(db_count(db_rows(unit, 0)), 4);
-	assert_int_equal(strlen(db_text(db_rows(unit, 0), 3, "text")), 2000000);
+	assert_int_equal(strlen(db_text(db_rows(unit, 0), 3, "text")), 500000);
 	return STATUS_OK;
 }
 
