@@ -30,10 +30,12 @@ static struct db_statement LIST_LINES =
 				  " FROM invoice_line l JOIN invoice i ON i.invoice_id = l.invoice_id"
 				  " WHERE l.invoice_id = ANY (:invoice_ids::uuid[]) ORDER BY l.invoice_id, position");
 
+/* Those that belong to a version, since the invoices of a list were read a moment before. */
 static struct db_statement LIST_PAYMENTS =
     DB_READ("list_payments", "SELECT p.invoice_id, payment_id, amount, method, reference, actor, time, currency"
-			     " FROM payment p JOIN invoice i ON i.invoice_id = p.invoice_id"
-			     " WHERE p.invoice_id = ANY (:invoice_ids::uuid[]) ORDER BY p.invoice_id, version");
+			     " FROM unnest(:invoice_ids::uuid[], :versions::bigint[]) AS v(invoice_id, version)"
+			     " JOIN payment p ON p.invoice_id = v.invoice_id AND p.version <= v.version"
+			     " JOIN invoice i ON i.invoice_id = p.invoice_id ORDER BY p.invoice_id, p.version");
 
 /* On the connection that writes, so that it sees what was sent there before it. */
 static struct db_statement OPEN_YEAR = DB_WRITE(
@@ -198,6 +200,7 @@ static void read_payments(struct call *call, const struct db_rows *rows, Billing
 struct status store_get(struct call *call, const char *invoice_id, Billing__Invoice *ret_invoice, int64_t *ret_version)
 {
 	struct db_unit *unit = db_unit(call, &GET_INVOICE);
+	const int64_t any_version = INT64_MAX;
 	const struct db_rows *rows;
 
 	db_bind_text(unit, "invoice_id", invoice_id);
@@ -205,6 +208,7 @@ struct status store_get(struct call *call, const char *invoice_id, Billing__Invo
 	db_bind_texts(unit, "invoice_ids", &invoice_id, 1);
 	db_then(unit, &LIST_PAYMENTS);
 	db_bind_texts(unit, "invoice_ids", &invoice_id, 1);
+	db_bind_ints(unit, "versions", &any_version, 1);
 	TRY(db_run(call, unit));
 	rows = db_rows(unit, 0);
 	if (db_count(rows) == 0)
@@ -229,17 +233,22 @@ struct status store_find(struct call *call, const char *shipment_id, const char 
 	return STATUS_OK;
 }
 
-/* Lines and payments of all these invoices. */
-static struct status list_parts(struct call *call, Billing__Invoice *const *invoices, size_t count)
+/* Lines and payments of a list's invoices, as of the versions in its rows. */
+static struct status list_parts(struct call *call, const struct db_rows *list, Billing__Invoice *const *invoices)
 {
 	struct db_unit *unit = db_unit(call, &LIST_LINES);
+	size_t count = db_count(list);
 	const char **ids = arena_array(call->arena, count, sizeof(*ids));
+	int64_t *versions = arena_array(call->arena, count, sizeof(*versions));
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ids[i] = invoices[i]->invoice_id;
+		versions[i] = db_int(list, i, "version");
+	}
 	db_bind_texts(unit, "invoice_ids", ids, count);
 	db_then(unit, &LIST_PAYMENTS);
 	db_bind_texts(unit, "invoice_ids", ids, count);
+	db_bind_ints(unit, "versions", versions, count);
 	TRY(db_run(call, unit));
 	read_lines(call, db_rows(unit, 0), invoices, count);
 	read_payments(call, db_rows(unit, 1), invoices, count);
@@ -280,7 +289,7 @@ struct status store_list(struct call *call, const Billing__ListInvoicesRequest *
 		invoices[row] = pb_new(call->arena, &billing__invoice__descriptor);
 		read_invoice(call, rows, row, invoices[row]);
 	}
-	TRY(list_parts(call, invoices, count));
+	TRY(list_parts(call, rows, invoices));
 	*ret_invoices = invoices;
 	*ret_count = count;
 	return STATUS_OK;

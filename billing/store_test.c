@@ -271,6 +271,53 @@ static void many_payers_at_once_never_pay_too_much(void **state)
 	assert_books_balance();
 }
 
+static void assert_paid_by_its_payments(const Billing__Invoice *invoice)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < invoice->n_payments; i++)
+		sum += invoice->payments[i]->amount->minor_units;
+	assert_int_equal(invoice->paid->minor_units, sum);
+}
+
+/* While payments come in, every answer shows what was paid and by what at one and the same moment. */
+static void readers_never_see_half_a_payment(void **state)
+{
+	Billing__ListInvoicesRequest all = BILLING__LIST_INVOICES_REQUEST__INIT;
+	Billing__GetInvoiceRequest one = BILLING__GET_INVOICE_REQUEST__INIT;
+	struct invocation payers[MANY], gets[MANY], lists[MANY];
+	int64_t most = 0;
+
+	(void)state;
+	one.invoice_id = issue(new_invoice("ORD-1", "Ada Byron"))->invoice_id;
+	for (int i = 0; i < MANY; i++) {
+		payers[i] =
+		    (struct invocation){ .method = "RecordPayment", .request = &payment_of(one.invoice_id, 1)->base };
+		gets[i] = (struct invocation){ .method = "GetInvoice", .request = &one.base };
+		lists[i] = (struct invocation){ .method = "ListInvoices", .request = &all.base };
+	}
+	for (int i = 0; i < MANY; i++) {
+		service_start(&payers[i]);
+		if (i % 5 > 0)
+			continue;
+		for (int reader = i; reader < i + 5; reader++) {
+			service_start(&gets[reader]);
+			service_start(&lists[reader]);
+		}
+		service_finish();
+	}
+	service_finish();
+	for (int i = 0; i < MANY; i++) {
+		const Billing__Invoice *got = gets[i].reply, *listed;
+
+		assert_paid_by_its_payments(got);
+		listed = ((const Billing__ListInvoicesResponse *)lists[i].reply)->invoices[0];
+		assert_paid_by_its_payments(listed);
+		most = got->paid->minor_units > most ? got->paid->minor_units : most;
+	}
+	assert_true(most > 1);
+}
+
 /*
  * The service's own role has no right to change or remove what was written; nor to pay more than is open, whatever its
  * code does.
@@ -456,6 +503,7 @@ int main(void)
 		TEST(payments_are_booked_until_nothing_is_open),
 		TEST(a_stale_etag_pays_nothing),
 		TEST(many_payers_at_once_never_pay_too_much),
+		TEST(readers_never_see_half_a_payment),
 		TEST(documents_cannot_be_changed),
 		TEST(history_and_events_tell_all_of_it),
 		TEST(lists_are_in_order_and_complete),
