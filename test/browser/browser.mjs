@@ -30,7 +30,7 @@ class Browser {
 
 	/** A refused request is the browser's business to mention and the page's to deal with; everything else is a fault. */
 	#hear(message) {
-		const refused = /Failed to load resource: the server responded with a status of 4\d\d/.test(message.text()) && message.location().url.includes('/v1/');
+		const refused = /^Failed to load resource: .* status of 4\d\d/.test(message.text()) && message.location().url.includes('/v1/');
 		if (['error', 'warning'].includes(message.type()) && !refused) this.complaints.push(message.text());
 	}
 
@@ -76,6 +76,14 @@ class Browser {
 	/** Waits for the record that is shown to be in this state, as the badge beside the heading says. */
 	async inState(label) {
 		await this.page.locator('.page-title').getByText(label, { exact: true }).waitFor();
+	}
+
+	/** Waits for the focus to be on what begins with this text: a heading, a button, a field with this label. */
+	async focusOn(text) {
+		await this.page.waitForFunction((text) => {
+			const element = document.activeElement;
+			return (element.labels?.[0] ?? element).textContent.trim().startsWith(text);
+		}, text);
 	}
 
 	/** Waits until nothing is being loaded, then fails if an accessibility rule is violated. */

@@ -27,7 +27,8 @@ describe('the main job in the browser', () => {
 	it('creates a customer with an address', async () => {
 		await browser.area('Customers');
 		await browser.follow('New customer');
-		await browser.fill({ 'First name': 'Ada', 'Last name': 'Lindqvist', Company: 'Lindqvist Import', 'E-mail': 'ada@example.com', Phone: '+46 40 123' });
+		await browser.fill({ 'First name': 'Ada', 'Last name': 'Lindqvist', Company: 'Lindqvist Import' });
+		await browser.fill({ 'E-mail': 'ada@example.com', Phone: '+46 40 123' });
 		await browser.press('Add an address');
 		await browser.fill({ 'Street and number': 'Norra Kajen 4', 'Postal code': '211 20', City: 'Malmö', Country: 'se' });
 		await browser.see('Sweden');

@@ -55,7 +55,8 @@ describe('numbers that people write', () => {
 		it(`takes "${text}" with ${decimals} decimals for ${units}`, () => assert.equal(format.parseDecimal(text, decimals), units));
 	}
 
-	const refused = [['', 2], ['-', 0], ['.5', 2], ['5.', 2], ['1.234', 2], ['1.5', 0], ['1.2.3', 2], ['1,23.5', 2], ['1,234,567', 0], ['1,2,3.4', 0], ['1e3', 2], ['12 €', 2], ['--1', 0]];
+	const refused = [['', 2], ['-', 0], ['.5', 2], ['5.', 2], ['1.234', 2], ['1.5', 0], ['1.2.3', 2], ['1,23.5', 2],
+		['1,234,567', 0], ['1,2,3.4', 0], ['1e3', 2], ['12 €', 2], ['--1', 0]];
 	for (const [text, decimals] of refused) {
 		it(`refuses "${text}" with ${decimals} decimals`, () => assert.equal(format.parseDecimal(text, decimals), undefined));
 	}

@@ -1,5 +1,5 @@
 // Every view with something to show: accessible in light and dark, on a desk and in a hand, without a complaint and without scrolling sideways.
-// test-seconds: 240
+// test-seconds: 400
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openBrowser } from './browser.mjs';

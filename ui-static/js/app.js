@@ -107,7 +107,10 @@ function Area({ title, links, path }) {
 
 function Offline() {
 	const online = useStore(connected);
-	return html`<div role="status">${!online && html`<p class="offline">No connection to the server. What you see may be old; it is tried again by itself.</p>`}</div>`;
+	return html`
+		<div role="status">
+			${!online && html`<p class="offline">No connection to the server. What you see may be old; it is tried again by itself.</p>`}
+		</div>`;
 }
 
 function View({ path, query }) {

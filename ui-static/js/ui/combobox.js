@@ -74,7 +74,8 @@ function Option({ id, option, active, choose }) {
 		if (active) element.current.scrollIntoView({ block: 'nearest' });
 	}, [active]);
 	return html`
-		<li id=${id} ref=${element} role="option" aria-selected=${String(active)} onMouseDown=${(event) => event.preventDefault()} onClick=${() => choose(option)}>
+		<li id=${id} ref=${element} role="option" aria-selected=${String(active)}
+			onMouseDown=${(event) => event.preventDefault()} onClick=${() => choose(option)}>
 			<span class="option-text">${option.text}<span class="muted">${option.detail}</span></span>
 			<span class="option-note number">${option.note}</span>
 		</li>`;

@@ -5,7 +5,8 @@ import { Empty } from './page.js';
 import { Money } from './values.js';
 
 /**
- * `columns`: { label, cell(row), end (numbers: aligned at the end), fixed (never broken), minor (left out on narrow screens) }; the first one names the row.
+ * `columns`: { label, cell(row), end (numbers: aligned at the end), fixed (never broken), minor (left out on narrow screens) }; the first one
+ * names the row.
  * `stale`: other rows are on their way. `empty`: what to say without rows. `keyOf(row)` tells rows apart.
  */
 export function Table({ caption, columns, rows, keyOf, stale, empty }) {
