@@ -30,6 +30,7 @@ struct work {
 	struct json_reader json;
 	struct buf out;
 	struct status status; /* violations so far */
+	unsigned complaints;
 	struct binding *bindings;
 	const struct contract_field *body_field;
 	const struct contract_field *mask_field; /* the request's update_mask, when it is to be derived */
@@ -49,10 +50,13 @@ static void print_place(struct buf *buf, const struct place *place)
 		buf_printf(buf, "%s%s", buf->len > 0 ? "." : "", place->name);
 }
 
+/* After so many that no more are told, the rest of the body is not worth reading. */
 static void complain(struct work *work, const struct place *place, const char *description)
 {
 	struct buf path = buf_new(work->arena);
 
+	if (++work->complaints == STATUS_VIOLATIONS_MAX)
+		work->json.error = "too many mistakes";
 	print_place(&path, place);
 	work->status = status_violation(work->arena, work->status, path.len > 0 ? path.data : "body", description);
 }
@@ -432,7 +436,7 @@ struct status transcode_request(struct arena *arena, const struct transcode_requ
 	find_mask(&work, request);
 	if (request->body.len > 0)
 		read_body(&work, request);
-	if (work.json.error != NULL)
+	if (work.json.error != NULL && work.complaints < STATUS_VIOLATIONS_MAX)
 		return status_printf(arena, &MALFORMED_MESSAGE, "The body is not JSON: %s, at byte %zu.",
 				     work.json.error, work.json.offset);
 	pack_bindings(&work, 0);

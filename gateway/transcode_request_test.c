@@ -77,6 +77,26 @@ static void all_violations_are_told_at_once(void **state)
 	assert_null(v->next->next->next);
 }
 
+static void many_mistakes_end_the_reading(void **state)
+{
+	struct buf json = buf_new(*state);
+	const size_t before = arena_used(*state);
+	struct status status;
+	struct str bytes;
+	int count = 0;
+
+	buf_text(&json, "{\"anEnum\":0");
+	for (int i = 0; i < 20000; i++)
+		buf_text(&json, ",\"anEnum\":\"NONE\"");
+	buf_byte(&json, '}');
+	status = into(*state, &all, (struct str){ json.data, json.len }, &bytes);
+	assert_true(status_is(status, &INVALID_REQUEST));
+	for (const struct violation *v = status.detail->violations; v != NULL; v = v->next)
+		count++;
+	assert_int_equal(count, STATUS_VIOLATIONS_MAX);
+	assert_true(arena_used(*state) - before < 4 * json.len);
+}
+
 static void what_is_no_json_says_where(void **state)
 {
 	struct str bytes;
@@ -281,11 +301,17 @@ static void wrong_parameters_are_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(wrong_values_are_named),         TEST(all_violations_are_told_at_once),
-		TEST(what_is_no_json_says_where),     TEST(wrong_well_known_text_is_refused),
-		TEST(path_and_body_make_one_message), TEST(bindings_make_the_message_alone),
-		TEST(path_and_body_must_agree),       TEST(a_mask_of_the_whole_body_leaves_out_what_selects),
-		TEST(parameters_are_read_by_type),    TEST(wrong_parameters_are_named),
+		TEST(wrong_values_are_named),
+		TEST(all_violations_are_told_at_once),
+		TEST(many_mistakes_end_the_reading),
+		TEST(what_is_no_json_says_where),
+		TEST(wrong_well_known_text_is_refused),
+		TEST(path_and_body_make_one_message),
+		TEST(bindings_make_the_message_alone),
+		TEST(path_and_body_must_agree),
+		TEST(a_mask_of_the_whole_body_leaves_out_what_selects),
+		TEST(parameters_are_read_by_type),
+		TEST(wrong_parameters_are_named),
 	};
 
 	return cmocka_run_group_tests_name("gateway/transcode_request", tests, NULL, NULL);
