@@ -149,6 +149,8 @@ static struct status refuse_reserve(struct arena *arena, const struct reserve_li
 	if (first == NULL || first->reason != &OUT_OF_STOCK)
 		return status;
 	asked = lines[first - faults].asked;
+	status.detail->message = arena_printf(arena, "Only %lld of %lld %s are available.", (long long)first->available,
+					      (long long)asked->quantity, asked->sku);
 	status = status_metadata(arena, status, "sku", asked->sku);
 	status = status_metadata(arena, status, "requested", arena_printf(arena, "%lld", (long long)asked->quantity));
 	return status_metadata(arena, status, "available", arena_printf(arena, "%lld", (long long)first->available));

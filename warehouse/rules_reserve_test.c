@@ -132,6 +132,7 @@ static void what_is_short_is_told_with_what_is_left(void **state)
 	(void)state;
 	status = booking_reserve(arena, &booking, reserve_of(3), &plan);
 	assert_refused(status, &OUT_OF_STOCK);
+	assert_string_equal(status_message(status), "Only 3 of 5 SKU-0 are available.");
 	assert_violation(status, "lines[0].quantity", "only 3 of 5 available");
 	assert_violation(status, "lines[2].quantity", "only 4 of 5 available");
 	assert_string_equal(status.detail->metadata->name, "sku");

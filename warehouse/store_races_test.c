@@ -119,6 +119,25 @@ static void one_key_at_once_is_one_reservation(void **state)
 	assert_stock(wanted.sku, "MAIN", UNITS, 2);
 }
 
+static void one_key_at_once_is_one_receipt(void **state)
+{
+	Warehouse__ReceiveStockRequest receipt = WAREHOUSE__RECEIVE_STOCK_REQUEST__INIT;
+	struct invocation *invocations = new_invocations(50);
+	const char *key = new_id();
+
+	(void)state;
+	receipt.sku = stocked(1);
+	receipt.quantity = 2;
+	for (size_t i = 0; i < 50; i++)
+		start(&invocations[i], "ReceiveStock", key, &receipt.base);
+	service_finish();
+	for (size_t i = 0; i < 50; i++) {
+		assert_null(invocations[i].outcome.reason);
+		assert_true(str_equal(invocations[i].bytes, invocations[0].bytes));
+	}
+	assert_stock(receipt.sku, "MAIN", 3, 0);
+}
+
 /* Items added to one order at the same time wait for each other, and all get in. */
 static void one_order_takes_many_lines_at_once(void **state)
 {
@@ -293,13 +312,105 @@ static void two_processes_sell_the_same_goods(void **state)
 	assert_stock(skus[1], "MAIN", UNITS, UNITS);
 }
 
+/* Another process's transaction: has done what sql says, and commits once somebody waits for it. */
+static pid_t start_rival(const char *sql)
+{
+	static struct db_statement READY =
+	    DB_READ("ready", "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory'");
+	const char *block = arena_printf(service_arena(),
+					 "DO $$ BEGIN %s PERFORM pg_advisory_xact_lock(1); FOR i IN 1..4000 LOOP"
+					 " EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted);"
+					 " PERFORM pg_sleep(0.005); END LOOP; END $$",
+					 sql);
+	const pid_t child = fork();
+
+	if (child == 0) {
+		pg_execute(conninfo, block);
+		_exit(0);
+	}
+	for (int i = 0; i < 10000 && service_number(&READY) == 0; i++)
+		continue;
+	return child;
+}
+
+static void await_rival(pid_t rival)
+{
+	int status;
+
+	assert_int_equal(waitpid(rival, &status, 0), rival);
+	assert_int_equal(status, 0);
+}
+
+#define RIVAL_BOOKS                                                                                                    \
+	"INSERT INTO booking VALUES ('%s', 1);"                                                                        \
+	" INSERT INTO reservation VALUES ('%s', '%s', 1, '%s', 'MAIN', %d, 0, 'RESERVATION_STATE_CONFIRMED', '', "     \
+	"NULL,"                                                                                                        \
+	" now(), now()); UPDATE stock SET reserved = reserved + %d WHERE sku = '%s';"                                  \
+	" INSERT INTO outbox (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, "              \
+	"trace_parent, time)"                                                                                          \
+	" VALUES (gen_random_uuid(), 'booking', '%s', 1, 'quayside.warehouse.v1.ReservationsChanged', '', '', now());"
+
+static pid_t start_rival_booking(const char *order, const char *sku, int quantity)
+{
+	return start_rival(
+	    arena_printf(service_arena(), RIVAL_BOOKS, order, new_id(), order, sku, quantity, quantity, sku, order));
+}
+
+/* Who waits for goods decides by what is left when the wait is over. */
+static void what_was_sold_while_waiting_is_not_sold_again(void **state)
+{
+	struct wanted wanted = { new_id(), stocked(5), 3 };
+	const pid_t rival = start_rival_booking(new_id(), wanted.sku, 4);
+	struct status status = reserve(NULL, new_id(), &wanted, 1, NULL);
+
+	(void)state;
+	await_rival(rival);
+	assert_refused(status, &OUT_OF_STOCK);
+	assert_string_equal(metadata(status, "available"), "1");
+}
+
+static void what_was_sold_while_waiting_is_not_taken_off(void **state)
+{
+	char *sku = stocked(5);
+	const pid_t rival = start_rival_booking(new_id(), sku, 4);
+	struct status status = adjust(NULL, sku, "", -3, NULL);
+
+	(void)state;
+	await_rival(rival);
+	assert_refused(status, &STOCK_RESERVED);
+	assert_string_equal(metadata(status, "reserved"), "4");
+}
+
+/* Both think that the order is new, and neither locks what the other one does. */
+static void two_first_bookings_of_an_order_both_count(void **state)
+{
+	struct wanted wanted = { new_id(), stocked(5), 3 };
+	char *order = new_id();
+	const pid_t rival = start_rival_booking(order, stocked(5), 4);
+	Warehouse__ReserveStockResponse *reply;
+	struct status status = reserve(NULL, order, &wanted, 1, &reply);
+
+	(void)state;
+	await_rival(rival);
+	assert_null(status.reason);
+	assert_string_equal(reply->reservations[0]->etag, "2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(the_last_units_are_sold_once),       STORE_TEST(orders_of_several_lines_are_sold_whole),
-		STORE_TEST(one_key_at_once_is_one_reservation), STORE_TEST(one_order_takes_many_lines_at_once),
-		STORE_TEST(a_release_wins_over_its_reserve),    STORE_TEST(stock_moves_while_it_is_sold),
-		STORE_TEST(a_shipment_at_once_is_booked_once),  STORE_TEST(two_processes_sell_the_same_goods),
+		STORE_TEST(the_last_units_are_sold_once),
+		STORE_TEST(orders_of_several_lines_are_sold_whole),
+		STORE_TEST(one_key_at_once_is_one_reservation),
+		STORE_TEST(one_key_at_once_is_one_receipt),
+		STORE_TEST(one_order_takes_many_lines_at_once),
+		STORE_TEST(a_release_wins_over_its_reserve),
+		STORE_TEST(stock_moves_while_it_is_sold),
+		STORE_TEST(a_shipment_at_once_is_booked_once),
+		STORE_TEST(two_processes_sell_the_same_goods),
+		STORE_TEST(what_was_sold_while_waiting_is_not_sold_again),
+		STORE_TEST(what_was_sold_while_waiting_is_not_taken_off),
+		STORE_TEST(two_first_bookings_of_an_order_both_count),
 	};
 
 	return cmocka_run_group_tests(tests, make_database, NULL);
