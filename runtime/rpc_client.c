@@ -84,10 +84,10 @@ static grpc_channel *create(const char *target)
 		number(GRPC_ARG_ENABLE_CHANNELZ, 0),
 		number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, REPLY_MAX),
 		number(GRPC_ARG_MAX_METADATA_SIZE, METADATA_MAX),
-		/* A service that was restarted is found again soon. */
+		/* A service that was restarted is found again soon. The minimum is what core lets one attempt take. */
 		number(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
-		number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100),
 		number(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000),
+		number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000),
 		/* A machine that is gone is noticed in 15 s and not at the deadline of every call. */
 		number(GRPC_ARG_KEEPALIVE_TIME_MS, 10000),
 		number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000),

@@ -1,4 +1,4 @@
-/* See rpc_core.h. The poller gathers what is there and posts it to the loop at once: one wake for many events. */
+/* See rpc_core.h. */
 #include "runtime/rpc_core.h"
 
 #include <event2/event.h>
@@ -29,8 +29,6 @@
 #define ACQUIRE(address_) ((void)(address_))
 #endif
 
-#define BATCH_MAX 64
-
 struct rpc_core {
 	struct loop *loop;
 	grpc_completion_queue *queue;
@@ -60,12 +58,13 @@ void rpc_event_release(struct rpc_event *event)
 	RELEASE(event);
 }
 
-/* Hands a chain over; the loop is woken unless it has yet to come for an earlier one. */
-static void hand_over(struct rpc_core *core, struct rpc_event *first, struct rpc_event **end)
+/* The loop is woken unless it has yet to come for an earlier event, so that a busy loop finds many at once. */
+static void hand_over(struct rpc_core *core, struct rpc_event *event)
 {
+	event->next = NULL;
 	pthread_mutex_lock(&core->lock);
-	*core->end = first;
-	core->end = end;
+	*core->end = event;
+	core->end = &event->next;
 
 	const bool wake = !core->posted;
 
@@ -73,6 +72,13 @@ static void hand_over(struct rpc_core *core, struct rpc_event *first, struct rpc
 	pthread_mutex_unlock(&core->lock);
 	if (wake)
 		loop_post(core->loop, &core->task);
+}
+
+static void pass_on(struct rpc_core *core, struct rpc_event *event)
+{
+	if (event->ok && event->ahead != NULL)
+		event->ahead(event);
+	hand_over(core, event);
 }
 
 static void run_events(struct loop_task *task)
@@ -95,38 +101,43 @@ static void run_events(struct loop_task *task)
 	}
 }
 
-/* Appends what was completed; false when there was nothing. */
-static bool take_event(grpc_event taken, struct rpc_event ***end)
-{
-	if (taken.type != GRPC_OP_COMPLETE)
-		return false;
-
-	struct rpc_event *event = taken.tag;
-
-	ACQUIRE(event);
-	event->ok = taken.success != 0;
-	event->next = NULL;
-	**end = event;
-	*end = &event->next;
-	return true;
-}
-
 static void *poll_events(void *argument)
 {
 	struct rpc_core *core = argument;
-	const gpr_timespec now = gpr_inf_past(GPR_CLOCK_REALTIME), never = gpr_inf_future(GPR_CLOCK_REALTIME);
+	const gpr_timespec never = gpr_inf_future(GPR_CLOCK_REALTIME);
 	grpc_event taken;
 
 	pthread_setname_np(pthread_self(), "rpc-poller");
 	while ((taken = grpc_completion_queue_next(core->queue, never, NULL)).type != GRPC_QUEUE_SHUTDOWN) {
-		struct rpc_event *first = NULL, **end = &first;
+		struct rpc_event *event = taken.tag;
 
-		for (int n = 1; take_event(taken, &end) && n < BATCH_MAX; n++)
-			taken = grpc_completion_queue_next(core->queue, now, NULL);
-		if (first != NULL)
-			hand_over(core, first, end);
+		ACQUIRE(event);
+		event->ok = taken.success != 0;
+		pass_on(core, event);
 	}
 	return NULL;
+}
+
+void rpc_core_catch(struct rpc_core *core)
+{
+	grpc_completion_queue_thread_local_cache_init(core->queue);
+}
+
+void rpc_core_run_caught(struct rpc_core *core, struct rpc_event *expected)
+{
+	struct rpc_event *event;
+	void *tag;
+	int ok;
+
+	if (!grpc_completion_queue_thread_local_cache_flush(core->queue, &tag, &ok))
+		return;
+	event = tag;
+	ACQUIRE(event);
+	event->ok = ok != 0;
+	if (event == expected)
+		event->run(event, event->ok);
+	else
+		pass_on(core, event);
 }
 
 /* What core has to say belongs into the log. It calls an error what it gets over. */

@@ -2,7 +2,7 @@
  * rpc_core: gRPC core's completion queue, its poller thread, and the way from there to the loop.
  *
  * Invariants
- * - A process has one. Its poller thread only takes events from the completion queue and hands them to the loop in batches; it never runs a handler.
+ * - A process has one. Its poller thread only takes events from the completion queue and hands them to the loop; it never runs a handler.
  * - Every operation given to core has a `struct rpc_event` that stays valid until its run() was called on the loop, exactly once.
  * - Signals are blocked before it is made (core's threads inherit the mask), and no process forks after it.
  *
@@ -24,6 +24,7 @@ struct rpc_core;
 /* The tag of one batch or request. ok is core's success flag. */
 struct rpc_event {
 	void (*run)(struct rpc_event *event, bool ok);
+	void (*ahead)(struct rpc_event *event); /* or NULL: called by the poller when ok, before the event goes to the loop, to ask core for what comes next */
 	struct rpc_event *next;
 	bool ok;
 };

@@ -30,6 +30,13 @@ struct rpc_errand {
 };
 void rpc_core_errand(struct rpc_core *core, struct rpc_errand *errand);
 
+/*
+ * Between these two, on the loop's own stack, the first event that core completes at once is caught. If it is the expected one it is run by the second,
+ * and takes no way round by the poller; another one is handed over as the poller would do. What completes later comes as usual.
+ */
+void rpc_core_catch(struct rpc_core *core);
+void rpc_core_run_caught(struct rpc_core *core, struct rpc_event *expected);
+
 /* The bytes of a message that core received: valid as long as buffer and arena. data is NULL when they cannot be decompressed. */
 struct str rpc_bytes(struct arena *arena, grpc_byte_buffer *buffer);
 
@@ -101,16 +108,19 @@ struct rpc_server_call {
 	grpc_call *core;
 	grpc_call_details details;
 	grpc_metadata_array metadata;
-	grpc_byte_buffer *payload; /* the request */
-	grpc_byte_buffer *reply;   /* on its way */
+	grpc_byte_buffer *payload; /* the message that came */
+	grpc_byte_buffer *reply;   /* the one on its way */
 	struct rpc_event arrived, received, closed, finished;
-	bool watched;         /* `closed` is under way */
+	unsigned under_way;   /* of these events: that are still to come */
+	bool arrived_here;    /* `arrived` was seen by the loop; `received` may overtake it */
+	bool early, early_ok; /* and has: with this outcome */
+	bool watched;         /* core was asked for `closed` */
 	int cancelled;        /* written by core before `closed` */
-	unsigned last_events; /* that are still to come */
+	bool answered;        /* nothing is left but to wait for these events */
 
 	void *request;
 	struct coroutine *handler; /* while it runs */
-	bool waits;                /* the handler has gone on after its first wait: it is finished by an errand */
+	bool waits;                /* it has gone on after its first wait, so an errand is needed to answer */
 	bool handled;
 	struct rpc_errand errand;
 	struct status outcome;
@@ -118,19 +128,40 @@ struct rpc_server_call {
 	size_t n_trailers;
 	int64_t duration; /* until the answer was given to core */
 
-	/* Streams: one operation at a time. */
+	/* Streams: one operation at a time. The first message has been asked for already. */
+	bool first_wanted, first_came, first_ok, first_taken;
 	struct rpc_errand transfer_errand;
 	struct rpc_event transfer;
 	const ProtobufCMessageDescriptor *transfer_type; /* receiving */
 	void *transfer_message;
 	struct status transfer_status;
 	bool transferring;
-	bool opened; /* the initial metadata was sent */
+	bool opened;  /* the initial metadata was sent */
 	bool expired; /* given up at the deadline */
 };
 
-/* rpc_call.c: arms one more call; refuses or runs what arrives. */
+/* rpc_arrival.c: arms one more call; lets in or refuses what arrives. */
 void rpc_call_arm(struct rpc_server *server);
+
+/* rpc_call.c: the (first) message came; runs the handler. */
+void rpc_call_received(struct rpc_event *event, bool ok);
+void rpc_call_message(struct rpc_server_call *sc, bool ok);
+void rpc_call_start(struct rpc_server_call *sc);
+
+/* rpc_stream.c: the first message of a client's stream came. */
+void rpc_stream_begun(struct rpc_server_call *sc, bool ok);
+
+/* rpc_answer.c: gives sc->outcome to the client; afterwards the call may be gone. */
+void rpc_call_answer(struct rpc_server_call *sc);
+/* Asks core to tell when the client leaves. */
+void rpc_call_watch(struct rpc_server_call *sc);
+void rpc_call_batch(struct rpc_server_call *sc, const grpc_op *ops, size_t count, struct rpc_event *event);
+/* One event less under way: the last one ends the call. */
+void rpc_call_event_seen(struct rpc_server_call *sc);
+void rpc_call_finished(struct rpc_event *event, bool ok);
+void rpc_call_closed(struct rpc_event *event, bool ok);
+/* Gives everything back, also of a call that never came. */
+void rpc_call_release(struct rpc_server_call *sc);
 
 /* rpc_server.c: a call, or an armed one, has come to its end. */
 void rpc_server_call_gone(struct rpc_server *server);

@@ -1,8 +1,5 @@
 /* Messages of a streaming call: one operation at a time, each waited for. What was given to core is always waited for, also when the call is over. */
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/log.h"
 #include "runtime/coroutine.h"
 #include "runtime/pb.h"
 #include "runtime/rpc_private.h"
@@ -10,13 +7,6 @@
 static struct rpc_server_call *owner(struct call *call)
 {
 	return RPC_OWNER(call, struct rpc_server_call, call);
-}
-
-static void start_transfer(struct rpc_server_call *sc, const grpc_op *ops, size_t count)
-{
-	rpc_event_release(&sc->transfer);
-	if (grpc_call_start_batch(sc->core, ops, count, &sc->transfer, NULL) != GRPC_CALL_OK)
-		abort(); /* only a mistake of ours is refused */
 }
 
 static void end_transfer(struct rpc_server_call *sc, struct status status)
@@ -71,7 +61,7 @@ static void start_send(struct rpc_errand *errand)
 
 	ops[0].data.send_message.send_message = sc->reply;
 	sc->opened = true;
-	start_transfer(sc, ops, count);
+	rpc_call_batch(sc, ops, count, &sc->transfer);
 }
 
 struct status rpc_send(struct call *call, const ProtobufCMessage *message)
@@ -101,9 +91,8 @@ static struct status read_message(struct rpc_server_call *sc)
 	return pb_unpack(arena, sc->transfer_type, bytes, &sc->transfer_message);
 }
 
-static void on_received(struct rpc_event *event, bool ok)
+static void end_receive(struct rpc_server_call *sc, bool ok)
 {
-	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, transfer);
 	const struct status status = ok ? read_message(sc) : status_of(&CALL_CANCELLED);
 
 	grpc_byte_buffer_destroy(sc->payload);
@@ -111,12 +100,37 @@ static void on_received(struct rpc_event *event, bool ok)
 	end_transfer(sc, status);
 }
 
+static void on_received(struct rpc_event *event, bool ok)
+{
+	end_receive(RPC_OWNER(event, struct rpc_server_call, transfer), ok);
+}
+
+static void take_first(struct rpc_server_call *sc)
+{
+	sc->first_taken = true;
+	end_receive(sc, sc->first_ok);
+}
+
+/* The handler may not have asked for it yet. */
+void rpc_stream_begun(struct rpc_server_call *sc, bool ok)
+{
+	sc->first_came = true;
+	sc->first_ok = ok;
+	if (sc->first_wanted)
+		take_first(sc);
+}
+
 static void start_receive(struct rpc_errand *errand)
 {
 	struct rpc_server_call *sc = RPC_OWNER(errand, struct rpc_server_call, transfer_errand);
 	const grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &sc->payload };
 
-	start_transfer(sc, &op, 1);
+	if (sc->first_taken)
+		rpc_call_batch(sc, &op, 1, &sc->transfer);
+	else if (sc->first_came)
+		take_first(sc);
+	else
+		sc->first_wanted = true;
 }
 
 struct status rpc_receive(struct call *call, const ProtobufCMessageDescriptor *descriptor, void **ret_message)
