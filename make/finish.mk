@@ -16,7 +16,7 @@ $(O)/lib/%.a:
 	@echo 'ar      $@'
 	@rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(O)/bin/% $(O)/test/% $(O)/check/%:
+$(EXECUTABLES):
 	@mkdir -p $(@D)
 	@echo 'link    $@'
 	@$(CC) $(CODE) $(LINK_FLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@

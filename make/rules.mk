@@ -8,13 +8,14 @@
 #
 # Set before the call, if wanted: <name>_NEEDS (libraries of ours, dependents first), <name>_LIBS (the system's), <name>_EXTRA (objects made by other rules),
 # <name>_CPPFLAGS.
-# The words collect into PROGRAMS, TESTS, BUILD_CHECKS, C_FILES (all our C, for format and analysis), OBJECTS; modules add to UI, CHECKS and BENCHES by hand.
+# The words collect into PROGRAMS, TESTS, BUILD_CHECKS, C_FILES (all our C, for format and analysis), OBJECTS, EXECUTABLES; modules add to UI, CHECKS and BENCHES by hand.
 
 PROGRAMS :=
 TESTS :=
 BUILD_CHECKS :=
 C_FILES :=
 OBJECTS :=
+EXECUTABLES :=
 UI :=
 CHECKS :=
 BENCHES :=
@@ -46,6 +47,7 @@ endef
 
 # A program from one source with main(). 1: name, 2: source, 3: output, 4: further libraries
 define executable_rules
+EXECUTABLES += $(3)
 OBJECTS += $(call object_of,$(2))
 $(call object_of,$(2)): private CPPFLAGS += $$($(1)_CPPFLAGS)
 $(3): $(call object_of,$(2)) $(call library_of,$(1) $($(1)_NEEDS))
