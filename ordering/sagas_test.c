@@ -209,6 +209,28 @@ static void a_submission_that_is_refused_late_leaves_no_open_order(void **state)
 	assert_int_equal(peers.holds[0].state, HOLD_RELEASED);
 }
 
+static void a_repeated_submission_takes_up_what_was_left(void **state)
+{
+	struct invocation submitting = {
+		.method = "SubmitOrder", .key = "k1", .request = &submission_of("A", 2)->base, .timeout = A_SECOND
+	};
+	const Ordering__Order *order;
+	void *reply;
+
+	(void)state;
+	no_answer("create_shipment", EVER, true);
+	service_start(&submitting);
+	service_finish();
+	assert_reason(submitting.outcome, "PEER_UNAVAILABLE");
+	heal();
+	assert_ok(service_call("SubmitOrder", "k1", submitting.request, &reply));
+	order = reply;
+	assert_int_equal(order->state, STATE(PLACED));
+	assert_string_equal(path_of(order->order_id), "PLACING PLACED");
+	assert_int_equal(peers.n_shipments, 1);
+	assert_held(order, HOLD_CONFIRMED);
+}
+
 static void a_submission_that_died_before_it_was_written_is_repeated_as_the_same(void **state)
 {
 	struct invocation submitting = { .method = "SubmitOrder",
@@ -245,6 +267,7 @@ int main(void)
 		SAGA_TEST(a_shipment_that_is_refused_is_a_case_for_a_person),
 		SAGA_TEST(an_order_can_be_renamed_while_it_is_placed),
 		SAGA_TEST(a_submission_that_is_refused_late_leaves_no_open_order),
+		SAGA_TEST(a_repeated_submission_takes_up_what_was_left),
 		SAGA_TEST(a_submission_that_died_before_it_was_written_is_repeated_as_the_same),
 	};
 
