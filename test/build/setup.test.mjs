@@ -54,3 +54,11 @@ test('a node that is too old counts as none', () => {
 	assert.equal(run.status, 0, run.stderr);
 	assert.match(fs.readFileSync(log, 'utf8'), /install --no-install-recommends nodejs$/m);
 });
+
+test('building and running ask for nothing that only tests need', () => {
+	const env = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '', MODE: '' };
+	const run = spawnSync('make', ['-n', '-C', ROOT, `BUILD=${path.join(os.tmpdir(), 'b')}`, 'run'], { encoding: 'utf8', env });
+	assert.equal(run.status, 0, run.stderr);
+	assert.match(run.stdout, /-o \S+\/bin\/gateway/);
+	assert.doesNotMatch(run.stdout, /setup\.sh test|-lcmocka/);
+});
