@@ -97,8 +97,8 @@ async function startAndMemory() {
 }
 
 async function databaseMemory(system) {
-	const [[pidFile]] = await system.sql('customers', "SELECT current_setting('data_directory') || '/postmaster.pid'");
-	const postmaster = Number(fs.readFileSync(pidFile, 'utf8').split('\n')[0]);
+	const [[living]] = await system.sql('customers', "SELECT pid FROM pg_stat_activity WHERE datname = 'customers' AND pid <> pg_backend_pid() LIMIT 1");
+	const postmaster = Number(fs.readFileSync(`/proc/${living}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')[1]);
 	const children = fs.readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ').map(Number);
 	return [postmaster, ...children].reduce((sum, pid) => sum + memoryOf(pid).pss, 0);
 }
@@ -109,7 +109,7 @@ process.env.TMPDIR = folder;
 process.env.QUAYSIDE_PG_HOME = folder;
 try {
 	await serverCpu(folder);
-	await submitBesidePgbench({ folder, heading, row, seconds: SECONDS });
+	await submitBesidePgbench({ heading, row, seconds: SECONDS });
 	await startAndMemory();
 } finally {
 	fs.rmSync(folder, { recursive: true, force: true });

@@ -13,4 +13,4 @@ $(addprefix $(BENCH_GEN)/,$(addsuffix .pb.o,$(BENCH_PROTOS)) grpc/health/v1/heal
 	@$(BENCH_CXX) -c $*.cc -o $@
 $(O)/bench/peer: bench/peer.cc $(addprefix $(BENCH_GEN)/,$(addsuffix .pb.o,$(BENCH_PROTOS)) grpc/health/v1/health.grpc.pb.o quayside/customers/v1/customers.grpc.pb.o)
 	@echo 'link    $@'
-	@$(BENCH_CXX) $^ -lgrpc++ -lgrpc -lgpr -lprotobuf -lpthread -o $@
+	@$(BENCH_CXX) $^ -Wl,--copy-dt-needed-entries -lgrpc++ -lgrpc -lgpr -lprotobuf -lpthread -o $@
