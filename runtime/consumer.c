@@ -143,7 +143,7 @@ static struct status save_skipped(struct call *call, const struct consumer *cons
 static struct status consume(struct call *call, void *context)
 {
 	struct consumer *consumer = context;
-	Events__FetchEventsResponse *batch;
+	Events__FetchEventsResponse *batch = NULL;
 	struct status status = STATUS_OK;
 
 	consumer->call = call;
