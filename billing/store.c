@@ -4,100 +4,101 @@
 #include "runtime/search.h"
 #include "runtime/types.h"
 
-#define INVOICES                                                                                                       \
-	"SELECT i.invoice_id, version, number, order_id, order_number, shipment_id, customer_id, customer_name,"       \
-	" billing_address, currency, net, tax, i.gross, paid, credited, state,"                                        \
-	" to_char(issue_date, 'YYYY-MM-DD') AS issue_date, to_char(due_date, 'YYYY-MM-DD') AS due_date,"               \
-	" create_time, update_time FROM invoice i JOIN invoice_balance b ON b.invoice_id = i.invoice_id"
+/* SQL is laid out by hand, a clause or a list of columns per line. */
+/* clang-format off */
+#define INVOICES \
+	"SELECT i.invoice_id, version, number, order_id, order_number, shipment_id, customer_id, customer_name," \
+		" billing_address, currency, net, tax, i.gross, paid, credited, state," \
+		" to_char(issue_date, 'YYYY-MM-DD') AS issue_date, to_char(due_date, 'YYYY-MM-DD') AS due_date," \
+		" create_time, update_time" \
+	" FROM invoice i JOIN invoice_balance b ON b.invoice_id = i.invoice_id"
 
-static struct db_statement GET_INVOICE = DB_READ("get_invoice", INVOICES " WHERE i.invoice_id = :invoice_id");
+static struct db_statement GET_INVOICE = DB_READ("get_invoice",
+	INVOICES " WHERE i.invoice_id = :invoice_id");
 
-static struct db_statement FIND_INVOICE =
-    DB_READ("find_invoice", "SELECT invoice_id FROM invoice WHERE shipment_id = :shipment_id");
+static struct db_statement FIND_INVOICE = DB_READ("find_invoice",
+	"SELECT invoice_id FROM invoice WHERE shipment_id = :shipment_id");
 
-static struct db_statement LIST_INVOICES = DB_READ(
-    "list_invoices", INVOICES
-    " WHERE (:first OR (create_time, i.invoice_id) < (:after_time, :after_id::uuid))"
-    " AND (:order_id::uuid IS NULL OR order_id = :order_id)"
-    " AND (:customer_id::uuid IS NULL OR customer_id = :customer_id)"
-    " AND (:state::text IS NULL OR state = :state)"
-    " AND (:overdue_on::date IS NULL OR (due_date < :overdue_on AND paid < i.gross - credited)) AND " SEARCH_MATCHES
-    " ORDER BY create_time DESC, i.invoice_id DESC LIMIT :limit");
+static struct db_statement LIST_INVOICES = DB_READ("list_invoices",
+	INVOICES
+	" WHERE (:first OR (create_time, i.invoice_id) < (:after_time, :after_id::uuid))"
+		" AND (:order_id::uuid IS NULL OR order_id = :order_id)"
+		" AND (:customer_id::uuid IS NULL OR customer_id = :customer_id)"
+		" AND (:state::text IS NULL OR state = :state)"
+		" AND (:overdue_on::date IS NULL OR (due_date < :overdue_on AND paid < i.gross - credited))"
+		" AND " SEARCH_MATCHES
+	" ORDER BY create_time DESC, i.invoice_id DESC LIMIT :limit");
 
-static struct db_statement LIST_LINES =
-    DB_READ("list_invoice_lines", "SELECT l.invoice_id, item_id, sku, name, quantity, unit_price, "
-				  "tax_rate_basis_points, l.net, l.tax, l.gross, currency"
-				  " FROM invoice_line l JOIN invoice i ON i.invoice_id = l.invoice_id"
-				  " WHERE l.invoice_id = ANY (:invoice_ids::uuid[]) ORDER BY l.invoice_id, position");
+static struct db_statement LIST_LINES = DB_READ("list_invoice_lines",
+	"SELECT l.invoice_id, item_id, sku, name, quantity, unit_price, tax_rate_basis_points,"
+		" l.net, l.tax, l.gross, currency"
+	" FROM invoice_line l JOIN invoice i ON i.invoice_id = l.invoice_id"
+	" WHERE l.invoice_id = ANY (:invoice_ids::uuid[]) ORDER BY l.invoice_id, position");
 
 /* Those that belong to a version, since the invoices of a list were read a moment before. */
-static struct db_statement LIST_PAYMENTS =
-    DB_READ("list_payments", "SELECT p.invoice_id, payment_id, amount, method, reference, actor, time, currency"
-			     " FROM unnest(:invoice_ids::uuid[], :versions::bigint[]) AS v(invoice_id, version)"
-			     " JOIN payment p ON p.invoice_id = v.invoice_id AND p.version <= v.version"
-			     " JOIN invoice i ON i.invoice_id = p.invoice_id ORDER BY p.invoice_id, p.version");
+static struct db_statement LIST_PAYMENTS = DB_READ("list_payments",
+	"SELECT p.invoice_id, payment_id, amount, method, reference, actor, time, currency"
+	" FROM unnest(:invoice_ids::uuid[], :versions::bigint[]) AS v(invoice_id, version)"
+	" JOIN payment p ON p.invoice_id = v.invoice_id AND p.version <= v.version"
+	" JOIN invoice i ON i.invoice_id = p.invoice_id"
+	" ORDER BY p.invoice_id, p.version");
 
 /* On the connection that writes, so that it sees what was sent there before it. */
-static struct db_statement OPEN_YEAR = DB_WRITE(
-    "open_year", "INSERT INTO invoice_series (series, year, last) VALUES (:series, :year, 0) ON CONFLICT DO NOTHING");
+static struct db_statement OPEN_YEAR = DB_WRITE("open_year",
+	"INSERT INTO invoice_series (series, year, last) VALUES (:series, :year, 0) ON CONFLICT DO NOTHING");
 
-static struct db_statement LAST_NUMBER =
-    DB_READ("last_number", "SELECT last FROM invoice_series WHERE series = :series AND year = :year");
+static struct db_statement LAST_NUMBER = DB_READ("last_number",
+	"SELECT last FROM invoice_series WHERE series = :series AND year = :year");
 
 /* Of an entry, which goes with the document that it books. */
-#define BOOK                                                                                                           \
-	", booked AS (INSERT INTO journal (entry_id, position, kind, invoice_id, debit, credit, amount, currency, "    \
-	"time)"                                                                                                        \
-	" SELECT :entry_id, m.position, :kind, :aggregate_id::uuid, m.debit, m.credit, m.amount, :currency, :time"     \
-	" FROM accepted, unnest(:debits::text[], :credits::text[], :amounts::bigint[]) WITH ORDINALITY"                \
-	" AS m(debit, credit, amount, position))"
+#define BOOK \
+	", booked AS (INSERT INTO journal" \
+		" (entry_id, position, kind, invoice_id, debit, credit, amount, currency, time)" \
+		" SELECT :entry_id, m.position, :kind, :aggregate_id::uuid, m.debit, m.credit, m.amount, :currency," \
+		" :time FROM accepted, unnest(:debits::text[], :credits::text[], :amounts::bigint[]) WITH ORDINALITY" \
+		" AS m(debit, credit, amount, position))"
 
 /*
  * The series' row is locked: two who want the same number come one after the other, and the second one's guard fails.
  */
-static struct db_statement ISSUE_INVOICE =
-    DB_WRITE("issue_invoice", WRITE_BEGIN("SELECT 1 FROM invoice_series WHERE series = :series AND year = :year AND "
-					  "last + 1 = :number_value"
-					  " AND NOT EXISTS (SELECT FROM invoice WHERE shipment_id = :shipment_id) FOR "
-					  "UPDATE") ", numbered AS (UPDATE invoice_series SET last = :number_value "
-						    "FROM accepted WHERE series = :series AND year = :year)"
-						    ", owed AS (INSERT INTO invoice_balance (invoice_id, version, "
-						    "state, gross, paid, credited, update_time)"
-						    " SELECT :aggregate_id::uuid, :version, :state, :gross, 0, 0, "
-						    ":time FROM accepted)"
-						    ", issued AS (INSERT INTO invoice (invoice_id, number, order_id, "
-						    "order_number, shipment_id, customer_id, customer_name,"
-						    " billing_address, currency, net, tax, gross, issue_date, "
-						    "due_date, search, create_time)"
-						    " SELECT :aggregate_id::uuid, :number, :order_id, :order_number, "
-						    ":shipment_id, :customer_id, :customer_name,"
-						    " :billing_address, :currency, :net, :tax, :gross, :issue_date, "
-						    ":due_date, lower(:search), :time FROM accepted)"
-						    ", itemised AS (INSERT INTO invoice_line (invoice_id, position, "
-						    "item_id, sku, name, quantity, unit_price,"
-						    " tax_rate_basis_points, net, tax, gross)"
-						    " SELECT :aggregate_id::uuid, l.position, l.item_id, l.sku, "
-						    "l.name, l.quantity, l.unit_price, l.rate, l.net, l.tax,"
-						    " l.net + l.tax FROM accepted, unnest(:item_ids::uuid[], "
-						    ":skus::text[], :names::text[], :quantities::bigint[],"
-						    " :unit_prices::bigint[], :rates::bigint[], :nets::bigint[], "
-						    ":taxes::bigint[]) WITH ORDINALITY"
-						    " AS l(item_id, sku, name, quantity, unit_price, rate, net, tax, "
-						    "position))" BOOK WRITE_END);
+static struct db_statement ISSUE_INVOICE = DB_WRITE("issue_invoice",
+	WRITE_BEGIN(
+		"SELECT 1 FROM invoice_series WHERE series = :series AND year = :year AND last + 1 = :number_value"
+		" AND NOT EXISTS (SELECT FROM invoice WHERE shipment_id = :shipment_id) FOR UPDATE")
+	", numbered AS (UPDATE invoice_series SET last = :number_value FROM accepted"
+		" WHERE series = :series AND year = :year)"
+	", owed AS (INSERT INTO invoice_balance (invoice_id, version, state, gross, paid, credited, update_time)"
+		" SELECT :aggregate_id::uuid, :version, :state, :gross, 0, 0, :time FROM accepted)"
+	", issued AS (INSERT INTO invoice"
+		" (invoice_id, number, order_id, order_number, shipment_id, customer_id, customer_name,"
+		" billing_address, currency, net, tax, gross, issue_date, due_date, search, create_time)"
+		" SELECT :aggregate_id::uuid, :number, :order_id, :order_number, :shipment_id, :customer_id,"
+		" :customer_name, :billing_address, :currency, :net, :tax, :gross, :issue_date, :due_date,"
+		" lower(:search), :time FROM accepted)"
+	", itemised AS (INSERT INTO invoice_line"
+		" (invoice_id, position, item_id, sku, name, quantity, unit_price, tax_rate_basis_points, net, tax,"
+		" gross)"
+		" SELECT :aggregate_id::uuid, l.position, l.item_id, l.sku, l.name, l.quantity, l.unit_price, l.rate,"
+		" l.net, l.tax, l.net + l.tax"
+		" FROM accepted, unnest(:item_ids::uuid[], :skus::text[], :names::text[], :quantities::bigint[],"
+		" :unit_prices::bigint[], :rates::bigint[], :nets::bigint[], :taxes::bigint[]) WITH ORDINALITY"
+		" AS l(item_id, sku, name, quantity, unit_price, rate, net, tax, position))"
+	BOOK
+	WRITE_END);
 
-static struct db_statement RECORD_PAYMENT = DB_WRITE(
-    "record_payment",
-    WRITE_BEGIN(
-	"SELECT 1 FROM invoice_balance WHERE invoice_id = :aggregate_id::uuid AND version = :version - 1"
-	" AND :amount <= gross - credited - paid FOR UPDATE") ", settled AS (UPDATE invoice_balance SET version = "
-							      ":version, state = :state, paid = paid + :amount, "
-							      "update_time = :time"
-							      " FROM accepted WHERE invoice_id = :aggregate_id::uuid)"
-							      ", paid AS (INSERT INTO payment (payment_id, invoice_id, "
-							      "version, amount, method, reference, actor, time)"
-							      " SELECT :payment_id, :aggregate_id::uuid, :version, "
-							      ":amount, :method, :reference, :actor, :time FROM "
-							      "accepted)" BOOK WRITE_END);
+static struct db_statement RECORD_PAYMENT = DB_WRITE("record_payment",
+	WRITE_BEGIN(
+		"SELECT 1 FROM invoice_balance WHERE invoice_id = :aggregate_id::uuid AND version = :version - 1"
+		" AND :amount <= gross - credited - paid FOR UPDATE")
+	", settled AS (UPDATE invoice_balance"
+		" SET version = :version, state = :state, paid = paid + :amount, update_time = :time"
+		" FROM accepted WHERE invoice_id = :aggregate_id::uuid)"
+	", paid AS (INSERT INTO payment (payment_id, invoice_id, version, amount, method, reference, actor, time)"
+		" SELECT :payment_id, :aggregate_id::uuid, :version, :amount, :method, :reference, :actor, :time"
+		" FROM accepted)"
+	BOOK
+	WRITE_END);
+/* clang-format on */
 
 static void read_invoice(struct call *call, const struct db_rows *rows, size_t row, Billing__Invoice *invoice)
 {

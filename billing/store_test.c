@@ -19,54 +19,6 @@
 #include "runtime/pb.h"
 
 #define MANY 50
-#define PAGE 3
-#define NOON_2026_11_21 (INT64_C(1795262400) * CLOCK_SECOND)
-
-static Billing__Invoice *issue(const Billing__IssueInvoiceRequest *request)
-{
-	void *reply;
-
-	assert_null(service_call("IssueInvoice", NULL, &request->base, &reply).reason);
-	return reply;
-}
-
-static Billing__Invoice *get(const char *invoice_id)
-{
-	Billing__GetInvoiceRequest request = BILLING__GET_INVOICE_REQUEST__INIT;
-	void *reply;
-
-	request.invoice_id = text(invoice_id);
-	assert_null(service_call("GetInvoice", NULL, &request.base, &reply).reason);
-	return reply;
-}
-
-static Billing__RecordPaymentRequest *payment_of(const char *invoice_id, int64_t amount)
-{
-	Billing__RecordPaymentRequest *made = pb_new(service_arena(), &billing__record_payment_request__descriptor);
-
-	made->invoice_id = text(invoice_id);
-	made->amount = new_money(service_arena(), "EUR", amount);
-	made->method = text("bank transfer");
-	made->reference = text("RF18 5390 0754 7034");
-	return made;
-}
-
-static struct status pay(const char *invoice_id, int64_t amount, Billing__Invoice **ret_invoice)
-{
-	void *reply;
-	struct status status = service_call("RecordPayment", NULL, &payment_of(invoice_id, amount)->base, &reply);
-
-	if (status.reason == NULL && ret_invoice != NULL)
-		*ret_invoice = reply;
-	return status;
-}
-
-static void assert_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
-{
-	struct str left = pb_pack(service_arena(), a), right = pb_pack(service_arena(), b);
-
-	assert_true(str_equal(left, right));
-}
 
 static void what_was_issued_is_found(void **state)
 {
@@ -271,53 +223,6 @@ static void many_payers_at_once_never_pay_too_much(void **state)
 	assert_books_balance();
 }
 
-static void assert_paid_by_its_payments(const Billing__Invoice *invoice)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < invoice->n_payments; i++)
-		sum += invoice->payments[i]->amount->minor_units;
-	assert_int_equal(invoice->paid->minor_units, sum);
-}
-
-/* While payments come in, every answer shows what was paid and by what at one and the same moment. */
-static void readers_never_see_half_a_payment(void **state)
-{
-	Billing__ListInvoicesRequest all = BILLING__LIST_INVOICES_REQUEST__INIT;
-	Billing__GetInvoiceRequest one = BILLING__GET_INVOICE_REQUEST__INIT;
-	struct invocation payers[MANY], gets[MANY], lists[MANY];
-	int64_t most = 0;
-
-	(void)state;
-	one.invoice_id = issue(new_invoice("ORD-1", "Ada Byron"))->invoice_id;
-	for (int i = 0; i < MANY; i++) {
-		payers[i] =
-		    (struct invocation){ .method = "RecordPayment", .request = &payment_of(one.invoice_id, 1)->base };
-		gets[i] = (struct invocation){ .method = "GetInvoice", .request = &one.base };
-		lists[i] = (struct invocation){ .method = "ListInvoices", .request = &all.base };
-	}
-	for (int i = 0; i < MANY; i++) {
-		service_start(&payers[i]);
-		if (i % 5 > 0)
-			continue;
-		for (int reader = i; reader < i + 5; reader++) {
-			service_start(&gets[reader]);
-			service_start(&lists[reader]);
-		}
-		service_finish();
-	}
-	service_finish();
-	for (int i = 0; i < MANY; i++) {
-		const Billing__Invoice *got = gets[i].reply, *listed;
-
-		assert_paid_by_its_payments(got);
-		listed = ((const Billing__ListInvoicesResponse *)lists[i].reply)->invoices[0];
-		assert_paid_by_its_payments(listed);
-		most = got->paid->minor_units > most ? got->paid->minor_units : most;
-	}
-	assert_true(most > 1);
-}
-
 /*
  * The service's own role has no right to change or remove what was written; nor to pay more than is open, whatever its
  * code does.
@@ -362,114 +267,6 @@ static void history_and_events_tell_all_of_it(void **state)
 	assert_int_equal(service_number(&COUNT_TOLD), 1);
 }
 
-static Billing__ListInvoicesResponse *list(const Billing__ListInvoicesRequest *request)
-{
-	void *reply;
-
-	assert_null(service_call("ListInvoices", NULL, &request->base, &reply).reason);
-	return reply;
-}
-
-/* All pages, as the last digits of the orders' numbers. */
-static const char *digits(Billing__ListInvoicesRequest request)
-{
-	struct buf seen = buf_new(service_arena());
-
-	request.page_size = PAGE;
-	do {
-		const Billing__ListInvoicesResponse *page = list(&request);
-
-		assert_true(page->n_invoices <= PAGE);
-		for (size_t i = 0; i < page->n_invoices; i++) {
-			assert_same(&page->invoices[i]->base, &get(page->invoices[i]->invoice_id)->base);
-			buf_text(&seen, page->invoices[i]->order_number + strlen("ORD-"));
-		}
-		request.page_token = page->next_page_token;
-	} while (*request.page_token != '\0');
-	return seen.len == 0 ? "" : seen.data;
-}
-
-/*
- * Seven invoices, ORD-0 to ORD-6, each three days after the one before. The even ones are paid, ORD-1 in part. Read 17
- * days after the first.
- */
-static Billing__IssueInvoiceRequest **make_seven(void)
-{
-	Billing__IssueInvoiceRequest **made = arena_array(service_arena(), 7, sizeof(void *));
-
-	for (int i = 0; i < 7; i++) {
-		const char *invoice_id;
-
-		clock_freeze(NOON_2026_11_21 + 3 * i * CLOCK_DAY);
-		made[i] =
-		    new_invoice(arena_printf(service_arena(), "ORD-%d", i), i < 4 ? "Ada Byron" : "Zoë O'Neill_100%");
-		invoice_id = issue(made[i])->invoice_id;
-		if (i % 2 == 0)
-			assert_null(pay(invoice_id, INVOICE_GROSS, NULL).reason);
-		if (i == 1)
-			assert_null(pay(invoice_id, 1, NULL).reason);
-	}
-	return made;
-}
-
-static void lists_are_in_order_and_complete(void **state)
-{
-	const Billing__ListInvoicesRequest all = BILLING__LIST_INVOICES_REQUEST__INIT;
-	Billing__IssueInvoiceRequest **made = make_seven();
-	Billing__ListInvoicesRequest some = all;
-
-	(void)state;
-	assert_string_equal(digits(all), "6543210");
-	some.state = BILLING__INVOICE_STATE__INVOICE_STATE_ISSUED;
-	assert_string_equal(digits(some), "53");
-	some.state = BILLING__INVOICE_STATE__INVOICE_STATE_PARTLY_PAID;
-	assert_string_equal(digits(some), "1");
-	some.state = BILLING__INVOICE_STATE__INVOICE_STATE_PAID;
-	assert_string_equal(digits(some), "6420");
-	some = all;
-	some.order_id = made[3]->order_id;
-	assert_string_equal(digits(some), "3");
-	some = all;
-	some.customer_id = made[4]->customer_id;
-	assert_string_equal(digits(some), "4");
-}
-
-static void overdue_is_what_is_open_after_its_date(void **state)
-{
-	Billing__ListInvoicesRequest request = BILLING__LIST_INVOICES_REQUEST__INIT;
-
-	(void)state;
-	make_seven();
-	request.overdue_only = true;
-	clock_freeze(NOON_2026_11_21 + 17 * CLOCK_DAY); /* the due date of ORD-1 */
-	assert_string_equal(digits(request), "");
-	clock_freeze(NOON_2026_11_21 + 18 * CLOCK_DAY);
-	assert_string_equal(digits(request), "1");
-	clock_freeze(NOON_2026_11_21 + 24 * CLOCK_DAY);
-	assert_string_equal(digits(request), "31");
-	assert_true(list(&request)->invoices[0]->overdue);
-	request.state = BILLING__INVOICE_STATE__INVOICE_STATE_PARTLY_PAID;
-	assert_string_equal(digits(request), "1");
-}
-
-static void a_search_finds_all_words(void **state)
-{
-	static const struct {
-		const char *query, *found;
-	} SEARCHES[] = {
-		{ "ada", "3210" }, { "ord-5", "5" },           { "ZOË o'neill", "654" }, { "100%", "654" },
-		{ "l_1", "654" },  { "inv-2026-000007", "6" }, { "000002 byron", "1" },  { "byron zoë", "" },
-	};
-	Billing__ListInvoicesRequest request = BILLING__LIST_INVOICES_REQUEST__INIT;
-
-	(void)state;
-	make_seven();
-	for (size_t i = 0; i < sizeof(SEARCHES) / sizeof(SEARCHES[0]); i++) {
-		request.query = text(SEARCHES[i].query);
-		assert_string_equal(digits(request), SEARCHES[i].found);
-	}
-}
-
 static void an_invoice_is_rendered(void **state)
 {
 	Billing__RenderInvoiceRequest request = BILLING__RENDER_INVOICE_REQUEST__INIT;
@@ -488,8 +285,6 @@ static void an_invoice_is_rendered(void **state)
 	assert_true(status_is(service_call("RenderInvoice", NULL, &request.base, NULL), &NOT_IMPLEMENTED));
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, open_service, close_service)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,12 +298,8 @@ int main(void)
 		TEST(payments_are_booked_until_nothing_is_open),
 		TEST(a_stale_etag_pays_nothing),
 		TEST(many_payers_at_once_never_pay_too_much),
-		TEST(readers_never_see_half_a_payment),
 		TEST(documents_cannot_be_changed),
 		TEST(history_and_events_tell_all_of_it),
-		TEST(lists_are_in_order_and_complete),
-		TEST(overdue_is_what_is_open_after_its_date),
-		TEST(a_search_finds_all_words),
 		TEST(an_invoice_is_rendered),
 	};
 

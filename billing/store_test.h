@@ -2,7 +2,7 @@
  * store_test: what billing's tests on a real database share: a database as in production, an invoice to issue, and what
  * must be true of the books at any time.
  *
- * Only store_test.c and numbers_test.c include it, once each, after cmocka.
+ * Only store_test.c, list_test.c and numbers_test.c include it, once each, after cmocka.
  */
 #ifndef QUAYSIDE_BILLING_STORE_TEST_H
 #define QUAYSIDE_BILLING_STORE_TEST_H
@@ -18,6 +18,8 @@
 #include "test/harness/service.h"
 
 #define INVOICE_GROSS 9811 /* of new_invoice() */
+#define NOON_2026_11_21 (INT64_C(1795262400) * CLOCK_SECOND)
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, open_service, close_service)
 
 extern const struct migration billing_migrations[];
 
@@ -53,12 +55,12 @@ static int close_service(void **state)
 	return 0;
 }
 
-static char *text(const char *value)
+static inline char *text(const char *value)
 {
 	return arena_strdup(service_arena(), value);
 }
 
-static char *new_id(void)
+static inline char *new_id(void)
 {
 	char id[UUID_TEXT];
 
@@ -66,7 +68,7 @@ static char *new_id(void)
 	return text(id);
 }
 
-static Billing__InvoiceLine *new_line(int64_t quantity, int64_t price, int32_t rate)
+static inline Billing__InvoiceLine *new_line(int64_t quantity, int64_t price, int32_t rate)
 {
 	Billing__InvoiceLine *made = pb_new(service_arena(), &billing__invoice_line__descriptor);
 
@@ -80,7 +82,7 @@ static Billing__InvoiceLine *new_line(int64_t quantity, int64_t price, int32_t r
 }
 
 /* Of a shipment of its own. */
-static Billing__IssueInvoiceRequest *new_invoice(const char *order_number, const char *customer)
+static inline Billing__IssueInvoiceRequest *new_invoice(const char *order_number, const char *customer)
 {
 	Billing__IssueInvoiceRequest *made = pb_new(service_arena(), &billing__issue_invoice_request__descriptor);
 
@@ -143,6 +145,52 @@ static inline void assert_books_balance(void)
 	assert_int_equal(service_number(&UNBALANCED_ENTRIES), 0);
 	assert_int_equal(service_number(&WRONG_BALANCES), 0);
 	assert_int_equal(service_number(&WRONG_INVOICES), 0);
+}
+
+static inline Billing__Invoice *issue(const Billing__IssueInvoiceRequest *request)
+{
+	void *reply;
+
+	assert_null(service_call("IssueInvoice", NULL, &request->base, &reply).reason);
+	return reply;
+}
+
+static inline Billing__Invoice *get(const char *invoice_id)
+{
+	Billing__GetInvoiceRequest request = BILLING__GET_INVOICE_REQUEST__INIT;
+	void *reply;
+
+	request.invoice_id = text(invoice_id);
+	assert_null(service_call("GetInvoice", NULL, &request.base, &reply).reason);
+	return reply;
+}
+
+static inline Billing__RecordPaymentRequest *payment_of(const char *invoice_id, int64_t amount)
+{
+	Billing__RecordPaymentRequest *made = pb_new(service_arena(), &billing__record_payment_request__descriptor);
+
+	made->invoice_id = text(invoice_id);
+	made->amount = new_money(service_arena(), "EUR", amount);
+	made->method = text("bank transfer");
+	made->reference = text("RF18 5390 0754 7034");
+	return made;
+}
+
+static inline struct status pay(const char *invoice_id, int64_t amount, Billing__Invoice **ret_invoice)
+{
+	void *reply;
+	struct status status = service_call("RecordPayment", NULL, &payment_of(invoice_id, amount)->base, &reply);
+
+	if (status.reason == NULL && ret_invoice != NULL)
+		*ret_invoice = reply;
+	return status;
+}
+
+static inline void assert_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+	struct str left = pb_pack(service_arena(), a), right = pb_pack(service_arena(), b);
+
+	assert_true(str_equal(left, right));
 }
 
 #endif

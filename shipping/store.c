@@ -4,65 +4,64 @@
 #include "runtime/search.h"
 #include "runtime/types.h"
 
-#define SHIPMENT_COLUMNS                                                                                               \
-	"shipment_id, version, order_id, order_number, customer_id, address, state, carrier, tracking_number,"         \
+/* SQL is laid out by hand, a clause or a list of columns per line. */
+/* clang-format off */
+#define SHIPMENT_COLUMNS \
+	"shipment_id, version, order_id, order_number, customer_id, address, state, carrier, tracking_number," \
 	" tracking_url, note, dispatch_time, deliver_time, create_time, update_time"
 
-static struct db_statement GET_SHIPMENT =
-    DB_READ("get_shipment", "SELECT " SHIPMENT_COLUMNS " FROM shipment WHERE shipment_id = :shipment_id");
+static struct db_statement GET_SHIPMENT = DB_READ("get_shipment",
+	"SELECT " SHIPMENT_COLUMNS " FROM shipment WHERE shipment_id = :shipment_id");
 
 /*
- * A page, its order given by the comparison with the last row of the page before and the direction. Tombstones are
- * not shown.
+ * A page, its order given by the comparison with the last row of the page before and the direction. Tombstones are not
+ * shown.
  */
-#define LIST(before_, direction_, filter_)                                                                             \
-	"SELECT " SHIPMENT_COLUMNS " FROM shipment"                                                                    \
-	" WHERE (:first OR (create_time, shipment_id) " before_ " (:after_time, :after_id::uuid))"                     \
-	" AND order_id IS NOT NULL AND (:order_id::uuid IS NULL OR order_id = :order_id)"                              \
-	" AND (:customer_id::uuid IS NULL OR customer_id = :customer_id) AND " filter_ " AND " SEARCH_MATCHES          \
+#define LIST(before_, direction_, filter_) \
+	"SELECT " SHIPMENT_COLUMNS " FROM shipment" \
+	" WHERE (:first OR (create_time, shipment_id) " before_ " (:after_time, :after_id::uuid))" \
+		" AND order_id IS NOT NULL" \
+		" AND (:order_id::uuid IS NULL OR order_id = :order_id)" \
+		" AND (:customer_id::uuid IS NULL OR customer_id = :customer_id)" \
+		" AND " filter_ \
+		" AND " SEARCH_MATCHES \
 	" ORDER BY create_time " direction_ ", shipment_id " direction_ " LIMIT :limit"
 
-static struct db_statement LIST_SHIPMENTS =
-    DB_READ("list_shipments", LIST("<", "DESC", "(:state::text IS NULL OR state = :state)"));
+static struct db_statement LIST_SHIPMENTS = DB_READ("list_shipments",
+	LIST("<", "DESC", "(:state::text IS NULL OR state = :state)"));
 
-static struct db_statement LIST_PENDING =
-    DB_READ("list_pending_shipments", LIST(">", "ASC", "state = 'SHIPMENT_STATE_PENDING'"));
+static struct db_statement LIST_PENDING = DB_READ("list_pending_shipments",
+	LIST(">", "ASC", "state = 'SHIPMENT_STATE_PENDING'"));
 
-static struct db_statement LIST_LINES =
-    DB_READ("list_shipment_lines", "SELECT shipment_id, item_id, sku, name, quantity FROM shipment_line"
-				   " WHERE shipment_id = ANY (:shipment_ids::uuid[]) ORDER BY shipment_id, position");
+static struct db_statement LIST_LINES = DB_READ("list_shipment_lines",
+	"SELECT shipment_id, item_id, sku, name, quantity FROM shipment_line"
+	" WHERE shipment_id = ANY (:shipment_ids::uuid[]) ORDER BY shipment_id, position");
 
-static struct db_statement CREATE_SHIPMENT =
-    DB_WRITE(
-	"create_shipment", WRITE_BEGIN(
-			       "SELECT 1 WHERE NOT EXISTS (SELECT FROM shipment WHERE shipment_id = "
-			       ":aggregate_id::uuid)") ", created AS (INSERT INTO shipment (shipment_id, version, "
-						       "order_id, order_number, customer_id, address, state, carrier,"
-						       " tracking_number, tracking_url, note, search, create_time, "
-						       "update_time)"
-						       " SELECT :aggregate_id::uuid, :version, :order_id, "
-						       ":order_number, :customer_id, :address, :state, :carrier,"
-						       " :tracking_number, :tracking_url, :note, lower(:search), "
-						       ":time, :time FROM accepted)"
-						       ", filled AS (INSERT INTO shipment_line (shipment_id, position, "
-						       "item_id, sku, name, quantity)"
-						       " SELECT :aggregate_id::uuid, l.position, l.item_id, l.sku, "
-						       "l.name, l.quantity FROM accepted,"
-						       " unnest(:item_ids::uuid[], :skus::text[], :names::text[], "
-						       ":quantities::bigint[]) WITH ORDINALITY"
-						       " AS l(item_id, sku, name, quantity, position))" WRITE_END);
+static struct db_statement CREATE_SHIPMENT = DB_WRITE("create_shipment",
+	WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM shipment WHERE shipment_id = :aggregate_id::uuid)")
+	", created AS (INSERT INTO shipment"
+		" (shipment_id, version, order_id, order_number, customer_id, address, state, carrier, tracking_number,"
+		" tracking_url, note, search, create_time, update_time)"
+		" SELECT :aggregate_id::uuid, :version, :order_id, :order_number, :customer_id, :address, :state,"
+		" :carrier, :tracking_number, :tracking_url, :note, lower(:search), :time, :time FROM accepted)"
+	", filled AS (INSERT INTO shipment_line (shipment_id, position, item_id, sku, name, quantity)"
+		" SELECT :aggregate_id::uuid, l.position, l.item_id, l.sku, l.name, l.quantity"
+		" FROM accepted, unnest(:item_ids::uuid[], :skus::text[], :names::text[], :quantities::bigint[])"
+		" WITH ORDINALITY AS l(item_id, sku, name, quantity, position))"
+	WRITE_END);
 
-static struct db_statement MOVE_SHIPMENT = DB_WRITE(
-    "move_shipment",
-    WRITE_BEGIN(
-	"SELECT 1 FROM shipment WHERE shipment_id = :aggregate_id::uuid AND version = :version - 1"
-	" AND state = :from_state FOR UPDATE") ", moved AS (UPDATE shipment SET version = :version, state = :state, "
-					       "carrier = :carrier,"
-					       " tracking_number = :tracking_number, tracking_url = :tracking_url, "
-					       "dispatch_time = :dispatch_time,"
-					       " deliver_time = :deliver_time, search = lower(:search), update_time = "
-					       ":time"
-					       " FROM accepted WHERE shipment_id = :aggregate_id::uuid)" WRITE_END);
+/* The row decides: whoever comes second, be it a dispatch or a cancellation, finds another state. */
+static struct db_statement MOVE_SHIPMENT = DB_WRITE("move_shipment",
+	WRITE_BEGIN(
+		"SELECT 1 FROM shipment WHERE shipment_id = :aggregate_id::uuid AND version = :version - 1"
+		" AND state = :from_state FOR UPDATE")
+	", moved AS (UPDATE shipment"
+		" SET version = :version, state = :state, carrier = :carrier, tracking_number = :tracking_number,"
+		" tracking_url = :tracking_url, dispatch_time = :dispatch_time, deliver_time = :deliver_time,"
+		" search = lower(:search), update_time = :time"
+		" FROM accepted WHERE shipment_id = :aggregate_id::uuid)"
+	WRITE_END);
+/* clang-format on */
 
 static const char *state_name(Shipping__ShipmentState state)
 {

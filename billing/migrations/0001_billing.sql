@@ -1,5 +1,6 @@
--- The last number given out, per series and calendar year. Numbers have no gaps because this row changes in the statement that issues, and never otherwise:
--- what is rolled back gave nothing out. (A sequence would skip numbers at every crash.)
+-- The last number given out, per series and calendar year. Numbers have no gaps because this row changes in the
+-- statement that issues, and never otherwise: what is rolled back gave nothing out. (A sequence would skip numbers at
+-- every crash.)
 CREATE TABLE invoice_series (
 	series text NOT NULL,
 	year integer NOT NULL,
@@ -11,7 +12,8 @@ CREATE TABLE invoice_series (
 CREATE TABLE invoice_balance (
 	invoice_id uuid PRIMARY KEY,
 	version bigint NOT NULL CHECK (version > 0),
-	state text NOT NULL CHECK (state IN ('INVOICE_STATE_ISSUED', 'INVOICE_STATE_PARTLY_PAID', 'INVOICE_STATE_PAID', 'INVOICE_STATE_CREDITED')),
+	state text NOT NULL CHECK (state IN ('INVOICE_STATE_ISSUED', 'INVOICE_STATE_PARTLY_PAID', 'INVOICE_STATE_PAID',
+		'INVOICE_STATE_CREDITED')),
 	gross bigint NOT NULL CHECK (gross >= 0),
 	paid bigint NOT NULL CHECK (paid >= 0),
 	credited bigint NOT NULL CHECK (credited >= 0),
@@ -19,7 +21,8 @@ CREATE TABLE invoice_balance (
 	CHECK (paid <= gross - credited)
 );
 
--- What never changes about an invoice: the document. One for each shipment. `search` is what free-text search looks at, in lower case.
+-- What never changes about an invoice: the document. One for each shipment. `search` is what free-text search looks at,
+-- in lower case.
 CREATE TABLE invoice (
 	invoice_id uuid PRIMARY KEY REFERENCES invoice_balance,
 	number text NOT NULL UNIQUE,
@@ -71,8 +74,8 @@ CREATE TABLE payment (
 	UNIQUE (invoice_id, version)
 );
 
--- Money moves, in double entry. A row takes an amount from one account and brings it to another, so no row and no entry can be out of balance.
--- `entry_id` is the id of the document: the invoice or the payment.
+-- Money moves, in double entry. A row takes an amount from one account and brings it to another, so no row and no entry
+-- can be out of balance. `entry_id` is the id of the document: the invoice or the payment.
 CREATE TABLE journal (
 	entry_id uuid NOT NULL,
 	position bigint NOT NULL CHECK (position > 0),
@@ -90,10 +93,13 @@ CREATE INDEX journal_invoice ON journal (invoice_id);
 
 -- The same for accountants: each account's side of each row.
 CREATE VIEW ledger AS
-	SELECT entry_id, position, kind, invoice_id, time, currency, debit AS account, amount AS debit, 0::bigint AS credit FROM journal
+	SELECT entry_id, position, kind, invoice_id, time, currency,
+		debit AS account, amount AS debit, 0::bigint AS credit FROM journal
 	UNION ALL
-	SELECT entry_id, position, kind, invoice_id, time, currency, credit AS account, 0::bigint AS debit, amount AS credit FROM journal;
+	SELECT entry_id, position, kind, invoice_id, time, currency,
+		credit AS account, 0::bigint AS debit, amount AS credit FROM journal;
 
--- Documents and bookings stay as they were written; corrections are documents and bookings of their own. The service itself cannot do otherwise.
--- (They refer to invoice_balance because a table that is referred to must be open for locks, which takes the right to update.)
+-- Documents and bookings stay as they were written; corrections are documents and bookings of their own. The service
+-- itself cannot do otherwise. (They refer to invoice_balance because a table that is referred to must be open for
+-- locks, which takes the right to update.)
 REVOKE UPDATE, DELETE, TRUNCATE ON invoice, invoice_line, payment, journal FROM CURRENT_USER;

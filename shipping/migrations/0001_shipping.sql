@@ -1,5 +1,5 @@
--- Goods of one order that travel together. `search` is what free-text search looks at, in lower case.
--- A row without an order is a tombstone: it was cancelled before it was created, and stays so.
+-- Goods of one order that travel together. `search` is what free-text search looks at, in lower case. A row without an
+-- order is a tombstone: it was cancelled before it was created, and stays so.
 CREATE TABLE shipment (
 	shipment_id uuid PRIMARY KEY,
 	version bigint NOT NULL CHECK (version > 0),
@@ -7,8 +7,8 @@ CREATE TABLE shipment (
 	order_number text NOT NULL,
 	customer_id uuid,
 	address text[] CHECK (cardinality(address) = 7),
-	state text NOT NULL CHECK (state IN ('SHIPMENT_STATE_PENDING', 'SHIPMENT_STATE_DISPATCHED', 'SHIPMENT_STATE_DELIVERED',
-		'SHIPMENT_STATE_CANCELLED')),
+	state text NOT NULL CHECK (state IN ('SHIPMENT_STATE_PENDING', 'SHIPMENT_STATE_DISPATCHED',
+		'SHIPMENT_STATE_DELIVERED', 'SHIPMENT_STATE_CANCELLED')),
 	carrier text NOT NULL,
 	tracking_number text NOT NULL,
 	tracking_url text NOT NULL,
@@ -18,7 +18,8 @@ CREATE TABLE shipment (
 	search text NOT NULL,
 	create_time timestamptz NOT NULL,
 	update_time timestamptz NOT NULL,
-	CHECK (state = 'SHIPMENT_STATE_CANCELLED' OR (order_id IS NOT NULL AND customer_id IS NOT NULL AND address IS NOT NULL)),
+	CHECK (state = 'SHIPMENT_STATE_CANCELLED'
+		OR (order_id IS NOT NULL AND customer_id IS NOT NULL AND address IS NOT NULL)),
 	CHECK ((dispatch_time IS NOT NULL) = (state IN ('SHIPMENT_STATE_DISPATCHED', 'SHIPMENT_STATE_DELIVERED'))),
 	CHECK ((deliver_time IS NOT NULL) = (state = 'SHIPMENT_STATE_DELIVERED'))
 );
