@@ -61,9 +61,9 @@ static Billing__IssueInvoiceRequest **make_seven(void)
 		    new_invoice(arena_printf(service_arena(), "ORD-%d", i), i < 4 ? "Ada Byron" : "Zoë O'Neill_100%");
 		invoice_id = issue(made[i])->invoice_id;
 		if (i % 2 == 0)
-			assert_null(pay(invoice_id, INVOICE_GROSS, NULL).reason);
+			pay(invoice_id, INVOICE_GROSS);
 		if (i == 1)
-			assert_null(pay(invoice_id, 1, NULL).reason);
+			pay(invoice_id, 1);
 	}
 	return made;
 }

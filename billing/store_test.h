@@ -176,14 +176,17 @@ static inline Billing__RecordPaymentRequest *payment_of(const char *invoice_id, 
 	return made;
 }
 
-static inline struct status pay(const char *invoice_id, int64_t amount, Billing__Invoice **ret_invoice)
+static inline struct status try_to_pay(const char *invoice_id, int64_t amount)
+{
+	return service_call("RecordPayment", NULL, &payment_of(invoice_id, amount)->base, NULL);
+}
+
+static inline Billing__Invoice *pay(const char *invoice_id, int64_t amount)
 {
 	void *reply;
-	struct status status = service_call("RecordPayment", NULL, &payment_of(invoice_id, amount)->base, &reply);
 
-	if (status.reason == NULL && ret_invoice != NULL)
-		*ret_invoice = reply;
-	return status;
+	assert_null(service_call("RecordPayment", NULL, &payment_of(invoice_id, amount)->base, &reply).reason);
+	return reply;
 }
 
 static inline void assert_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
