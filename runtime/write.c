@@ -175,8 +175,22 @@ static struct status run(struct call *call, struct db_unit *unit, struct write *
 	return STATUS_OK;
 }
 
+/* Was the key taken by another transaction in the very moment? Only a statement opened by WRITE_BEGIN_NUMBERS can fail like this. */
+static bool key_collided(struct status status)
+{
+	if (!status_is(status, &ALREADY_EXISTS) || status.detail == NULL)
+		return false;
+	for (const struct status_pair *pair = status.detail->metadata; pair != NULL; pair = pair->next) {
+		if (str_is(str_of(pair->name), "constraint"))
+			return str_is(str_of(pair->value), "idempotency_pkey");
+	}
+	return false;
+}
+
 struct status write_run(struct call *call, struct db_unit *unit, struct write *write)
 {
+	struct status status;
+
 	bind_key(call, unit);
 	bind_record(call, unit, write);
 	if (write->pending)
@@ -184,7 +198,9 @@ struct status write_run(struct call *call, struct db_unit *unit, struct write *w
 	else
 		db_bind_int(unit, "w_code", CODE_OK);
 	db_bind_bytes(unit, "w_answer", packed(call, write->pending ? NULL : write->reply));
-	TRY(run(call, unit, write));
+	status = run(call, unit, write);
+	if (status.reason != NULL && !key_collided(status))
+		return status;
 	if (!write->applied)
 		return key_check_again(call);
 	call->committed = true;

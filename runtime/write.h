@@ -100,7 +100,7 @@ struct write_answer {
 
 /*
  * Opens a write whose answer has numbers that only the database knows: the guard is the effect itself, `UPDATE ... WHERE ... AND KEY_UNKNOWN RETURNING ARRAY[...] AS numbers`.
- * A key that another transaction is just using makes the insert fail, and the unit is run again. Close it with WRITE_END_NUMBERS.
+ * A key that another transaction is just using makes the insert fail and takes the effect back; write_run() then finds the answer under it. Close it with WRITE_END_NUMBERS.
  */
 #define WRITE_BEGIN_NUMBERS(effect_)                                                                                   \
 	"WITH guard AS (" effect_ "), accepted AS (" WRITE_KEY_                                                        \

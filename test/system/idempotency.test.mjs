@@ -14,7 +14,9 @@ const encode = (plain) => Buffer.from(request.encode(request.fromObject(plain)).
 let system;
 
 before(async () => {
-	system = await startSystem({ gateway: false });
+	// Several write connections, so that the same key is used in several transactions at once.
+	const flags = ['--db-write-connections=4'];
+	system = await startSystem({ gateway: false, flags: { ordering: flags, warehouse: flags } });
 });
 after(() => system?.stop());
 
@@ -29,6 +31,17 @@ it('makes one order of the same key sent 50 times at once, and 50 equal answers'
 	const [[orders]] = await system.sql('ordering', `SELECT count(*) FROM customer_order WHERE customer_id = '${customer.customer_id}'`);
 	assert.equal(orders, '1');
 	assert.deepEqual(await stockOf(system, product.sku), { on_hand: 100, reserved: 2, available: 98 });
+});
+
+it('receives goods once for the same key sent 50 times at once, and gives 50 equal levels', async () => {
+	const product = await makeProduct(system, { stock: 0 });
+	const receive = type('quayside.warehouse.v1.ReceiveStockRequest');
+	const bytes = Buffer.from(receive.encode(receive.fromObject({ sku: product.sku, quantity: 7 })).finish());
+	const key = randomUUID();
+	const answers = await Promise.all(Array.from({ length: 50 }, () =>
+		system.client('warehouse').callBytes('quayside.warehouse.v1.StockService/ReceiveStock', bytes, { key, timeout: 30_000 })));
+	for (const answer of answers) assert.ok(answer.equals(answers[0]), 'answers differ');
+	assert.equal((await stockOf(system, product.sku)).on_hand, 7);
 });
 
 it('says that an answer is a repeated one', async () => {
