@@ -7,14 +7,15 @@ static struct db_statement GET_LEVEL =
 	    "SELECT p.sku, p.name, p.reorder_level, s.location_id, s.on_hand, s.reserved, s.update_time"
 	    " FROM product p LEFT JOIN stock s ON s.sku = p.sku AND s.location_id = :location_id WHERE p.sku = :sku");
 
-/* Searches sku and name; a product's own search column has its description too. */
+/* What is no longer sold is never low: nobody reorders it. Searches sku and name; a product's own search column has its description too. */
 static struct db_statement LIST_STOCK =
     DB_READ("list_stock",
 	    "SELECT * FROM (SELECT s.sku, s.location_id, p.name, s.on_hand, s.reserved, p.reorder_level, s.update_time,"
-	    " lower(p.sku || ' ' || p.name) AS search FROM stock s JOIN product p ON p.sku = s.sku) AS level"
+	    " p.state = 'PRODUCT_STATE_ACTIVE' AS sold, lower(p.sku || ' ' || p.name) AS search FROM stock s JOIN "
+	    "product p ON p.sku = s.sku) AS level"
 	    " WHERE (:first OR (sku, location_id) > (:after_sku, :after_location))"
 	    " AND (:sku = '' OR sku = :sku) AND (:location_id = '' OR location_id = :location_id)"
-	    " AND (NOT :low_only OR on_hand - reserved < reorder_level) AND " SEARCH_MATCHES
+	    " AND (NOT :low_only OR (sold AND on_hand - reserved < reorder_level)) AND " SEARCH_MATCHES
 	    " ORDER BY sku, location_id LIMIT :limit");
 
 static struct db_statement LIST_MOVEMENTS =
