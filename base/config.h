@@ -34,8 +34,8 @@ enum setting_kind { SETTING_KIND_TEXT, SETTING_KIND_INT, SETTING_KIND_BOOL, SETT
 struct setting {
 	const char *name; /* NULL ends a list */
 	enum setting_kind kind;
-	bool secret; /* not shown by --help, not taken from flags */
-	void *target; /* const char **, int64_t *, bool *, or int * (index of the choice) */
+	bool secret;              /* not shown by --help, not taken from flags */
+	void *target;             /* const char **, int64_t *, bool *, or int * (index of the choice) */
 	const char *text_default; /* NULL: required */
 	int64_t int_default, min, max;
 	const char *const *choices; /* ends with NULL */

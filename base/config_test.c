@@ -50,7 +50,7 @@ static int remove_directory(void **state)
 static int setup(void **state)
 {
 	static const char *const variables[] = { "LISTEN_ADDRESS", "NOTE",    "PASSWORD",
-						 "MAX_CALLS",	   "VERBOSE", "LOG_LEVEL" };
+						 "MAX_CALLS",      "VERBOSE", "LOG_LEVEL" };
 	char name[64];
 
 	(void)state;

@@ -115,7 +115,7 @@ static void every_byte_survives_base64(void **state)
 
 static void only_what_encoding_makes_is_decoded(void **state)
 {
-	static const char *const wrong[] = { "A",    "AAAAA", "Zg==", "Zm8=", "Zh",	     "Zm9",
+	static const char *const wrong[] = { "A",    "AAAAA", "Zg==", "Zm8=", "Zh",          "Zm9",
 					     "Zm+v", "Zm/v",  "Z g",  "Zg\n", "Zm9v\xC3\xBC" };
 	struct str decoded = STR("untouched");
 
@@ -131,7 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(json_escapes_what_it_must),  TEST(json_keeps_letters_of_all_scripts),
-		TEST(json_escapes_what_hides),	  TEST(json_replaces_what_is_not_utf8),
+		TEST(json_escapes_what_hides),    TEST(json_replaces_what_is_not_utf8),
 		TEST(hexadecimal_is_lower_case),  TEST(base64_follows_the_vectors),
 		TEST(every_byte_survives_base64), TEST(only_what_encoding_makes_is_decoded),
 	};

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define TAIL_ROOM ((size_t)64) /* kept for closing a line that is full */
+#define TAIL_ROOM ((size_t)64)   /* kept for closing a line that is full */
 #define VALUE_MAX ((size_t)1536) /* so that one long value does not crowd out the fields after it */
 
 struct line {

@@ -51,7 +51,7 @@ enum code {
 /* Why something was refused or failed. Static, or (from a peer) in the call's arena. */
 struct reason {
 	enum code code;
-	const char *name; /* UPPER_SNAKE_CASE, stable: the `reason` of google.rpc.ErrorInfo (AIP-193) */
+	const char *name;     /* UPPER_SNAKE_CASE, stable: the `reason` of google.rpc.ErrorInfo (AIP-193) */
 	const char *sentence; /* what a person may read */
 };
 
@@ -96,24 +96,24 @@ struct status {
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Reasons that every service shares. */
-extern const struct reason INVALID_REQUEST; /* INVALID_ARGUMENT: fields break their rules; violations name them */
-extern const struct reason MALFORMED_MESSAGE; /* INVALID_ARGUMENT: not the message that the contract says */
+extern const struct reason INVALID_REQUEST;     /* INVALID_ARGUMENT: fields break their rules; violations name them */
+extern const struct reason MALFORMED_MESSAGE;   /* INVALID_ARGUMENT: not the message that the contract says */
 extern const struct reason MESSAGE_TOO_COMPLEX; /* RESOURCE_EXHAUSTED: unpacks to more than the budget */
-extern const struct reason NOT_FOUND; /* NOT_FOUND: metadata name resource and id */
-extern const struct reason ALREADY_EXISTS; /* ALREADY_EXISTS: metadata name resource and id */
-extern const struct reason ETAG_MISMATCH; /* ABORTED: changed by someone else since it was read (AIP-154) */
-extern const struct reason CONCURRENT_CHANGE; /* ABORTED: lost every round against other writers; try again */
-extern const struct reason KEY_REUSED; /* INVALID_ARGUMENT: idempotency key came with another request before */
-extern const struct reason KEY_IN_PROGRESS; /* ABORTED: the first request with this key has no answer yet */
-extern const struct reason OVERLOADED; /* RESOURCE_EXHAUSTED: too many calls in flight */
-extern const struct reason DEADLINE_PASSED; /* DEADLINE_EXCEEDED */
-extern const struct reason CALL_CANCELLED; /* CANCELLED */
+extern const struct reason NOT_FOUND;           /* NOT_FOUND: metadata name resource and id */
+extern const struct reason ALREADY_EXISTS;      /* ALREADY_EXISTS: metadata name resource and id */
+extern const struct reason ETAG_MISMATCH;       /* ABORTED: changed by someone else since it was read (AIP-154) */
+extern const struct reason CONCURRENT_CHANGE;   /* ABORTED: lost every round against other writers; try again */
+extern const struct reason KEY_REUSED;          /* INVALID_ARGUMENT: idempotency key came with another request before */
+extern const struct reason KEY_IN_PROGRESS;     /* ABORTED: the first request with this key has no answer yet */
+extern const struct reason OVERLOADED;          /* RESOURCE_EXHAUSTED: too many calls in flight */
+extern const struct reason DEADLINE_PASSED;     /* DEADLINE_EXCEEDED */
+extern const struct reason CALL_CANCELLED;      /* CANCELLED */
 extern const struct reason DATABASE_UNAVAILABLE; /* UNAVAILABLE: nothing was changed */
-extern const struct reason OUTCOME_UNKNOWN; /* UNAVAILABLE: may or may not have happened; repeat with the same key */
+extern const struct reason OUTCOME_UNKNOWN;  /* UNAVAILABLE: may or may not have happened; repeat with the same key */
 extern const struct reason PEER_UNAVAILABLE; /* UNAVAILABLE: another service did not answer */
-extern const struct reason SHUTTING_DOWN; /* UNAVAILABLE */
-extern const struct reason NOT_IMPLEMENTED; /* UNIMPLEMENTED */
-extern const struct reason INTERNAL_ERROR; /* INTERNAL: our own mistake; the cause goes to the log only */
+extern const struct reason SHUTTING_DOWN;    /* UNAVAILABLE */
+extern const struct reason NOT_IMPLEMENTED;  /* UNIMPLEMENTED */
+extern const struct reason INTERNAL_ERROR;   /* INTERNAL: our own mistake; the cause goes to the log only */
 
 /* True when the status failed for this reason: same object, or same name (a reason that a peer sent). */
 bool status_is(struct status status, const struct reason *reason);

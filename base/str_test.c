@@ -113,7 +113,7 @@ static void what_is_not_an_integer_is_refused_untouched(void **state)
 static bool is_utf8_by_definition(const unsigned char *bytes, size_t len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const size_t need = bytes[0] < 0x80	  ? 1
+	const size_t need = bytes[0] < 0x80       ? 1
 			    : bytes[0] >> 5 == 6  ? 2
 			    : bytes[0] >> 4 == 14 ? 3
 			    : bytes[0] >> 3 == 30 ? 4

@@ -38,39 +38,36 @@ static struct db_statement LIST_CUSTOMERS =
 
 static struct db_statement LIST_ADDRESSES = DB_READ("list_addresses", ADDRESSES_OF("= ANY (:customer_ids::uuid[])"));
 
-static struct db_statement CREATE_CUSTOMER =
-    DB_WRITE(
-	"create_customer", WRITE_BEGIN(
-			       "SELECT 1 WHERE NOT EXISTS (SELECT FROM customer WHERE customer_id = "
-			       ":aggregate_id::uuid)") ", created AS (INSERT INTO customer (customer_id, version, "
-						       "first_name, last_name, company, email, phone, status, "
-						       "status_reason,"
-						       " search, create_time, update_time)"
-						       " SELECT :aggregate_id::uuid, :version, :first_name, "
-						       ":last_name, :company, :email, :phone, :status, :status_reason,"
-						       " lower(:search), :time, :time FROM accepted)"
-						       ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
-						       ")" WRITE_END);
+static struct db_statement CREATE_CUSTOMER = DB_WRITE(
+    "create_customer",
+    WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM customer WHERE customer_id = "
+		":aggregate_id::uuid)") ", created AS (INSERT INTO customer (customer_id, version, "
+					"first_name, last_name, company, email, phone, status, "
+					"status_reason,"
+					" search, create_time, update_time)"
+					" SELECT :aggregate_id::uuid, :version, :first_name, "
+					":last_name, :company, :email, :phone, :status, :status_reason,"
+					" lower(:search), :time, :time FROM accepted)"
+					", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES ")" WRITE_END);
 
-static struct db_statement UPDATE_CUSTOMER =
-    DB_WRITE(
-	"update_customer",
-	WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id::uuid AND version = :version - 1 FOR "
-		    "UPDATE") ", changed AS (UPDATE customer SET version = :version, first_name = :first_name, "
-			      "last_name = :last_name, company = :company,"
-			      " email = :email, phone = :phone, status = :status, status_reason = :status_reason, "
-			      "search = lower(:search), update_time = :time"
-			      " FROM accepted WHERE customer_id = :aggregate_id::uuid)"
-			      ", dropped AS (DELETE FROM customer_address USING accepted"
-			      " WHERE customer_id = :aggregate_id::uuid AND position > cardinality(:labels::text[]))"
-			      ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
-			      " ON CONFLICT (customer_id, position) DO UPDATE SET label = EXCLUDED.label, recipient = "
-			      "EXCLUDED.recipient,"
-			      " line1 = EXCLUDED.line1, line2 = EXCLUDED.line2, postal_code = EXCLUDED.postal_code, "
-			      "city = EXCLUDED.city,"
-			      " region = EXCLUDED.region, country_code = EXCLUDED.country_code, default_shipping = "
-			      "EXCLUDED.default_shipping,"
-			      " default_billing = EXCLUDED.default_billing)" WRITE_END);
+static struct db_statement UPDATE_CUSTOMER = DB_WRITE(
+    "update_customer",
+    WRITE_BEGIN("SELECT 1 FROM customer WHERE customer_id = :aggregate_id::uuid AND version = :version - 1 FOR "
+		"UPDATE") ", changed AS (UPDATE customer SET version = :version, first_name = :first_name, "
+			  "last_name = :last_name, company = :company,"
+			  " email = :email, phone = :phone, status = :status, status_reason = :status_reason, "
+			  "search = lower(:search), update_time = :time"
+			  " FROM accepted WHERE customer_id = :aggregate_id::uuid)"
+			  ", dropped AS (DELETE FROM customer_address USING accepted"
+			  " WHERE customer_id = :aggregate_id::uuid AND position > cardinality(:labels::text[]))"
+			  ", addressed AS (INSERT INTO customer_address" ADDRESS_VALUES
+			  " ON CONFLICT (customer_id, position) DO UPDATE SET label = EXCLUDED.label, recipient = "
+			  "EXCLUDED.recipient,"
+			  " line1 = EXCLUDED.line1, line2 = EXCLUDED.line2, postal_code = EXCLUDED.postal_code, "
+			  "city = EXCLUDED.city,"
+			  " region = EXCLUDED.region, country_code = EXCLUDED.country_code, default_shipping = "
+			  "EXCLUDED.default_shipping,"
+			  " default_billing = EXCLUDED.default_billing)" WRITE_END);
 
 static void read_customer(struct call *call, const struct db_rows *rows, size_t row, Customers__Customer *customer)
 {
