@@ -49,6 +49,7 @@ const HOUSE = [
 	['page-inline', 'ui-static/a.html', '<p style="color: red">', '<p class="red">'],
 	['header', 'runtime/a.h', '/* a: does things. */', '/*\n * a: does things.\n *\n * Invariants\n * - It is true.\n */'],
 	['long', 'ordering/a.c', long(501), long(499)],
+	['long', 'ordering/a_test.c', long(601), long(599)],
 	['long', 'ordering/a.c', `int f(void)\n{\n${long(41)}\n}`, `int f(void)\n{\n${long(40)}\n}`],
 ];
 
