@@ -251,13 +251,13 @@ static void an_unusable_file_is_refused(void **state)
 
 	(void)state;
 	memset(large, 'a', sizeof(large));
-	const char *path = value_file(PREFIX "_PASSWORD_FILE", large, sizeof(large));
+	value_file(PREFIX "_PASSWORD_FILE", large, sizeof(large));
 	const enum config_outcome too_large = LOAD("--listen-address=a");
 
-	path = value_file(PREFIX "_PASSWORD_FILE", large, sizeof(large) - 1);
+	value_file(PREFIX "_PASSWORD_FILE", large, sizeof(large) - 1);
 	const enum config_outcome just_right = LOAD("--listen-address=a");
 
-	path = value_file(PREFIX "_PASSWORD_FILE", "a\0b", 3);
+	const char *path = value_file(PREFIX "_PASSWORD_FILE", "a\0b", 3);
 	const enum config_outcome binary = LOAD("--listen-address=a");
 
 	unlink(path);
