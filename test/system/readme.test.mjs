@@ -36,7 +36,7 @@ function blocks(heading) {
 }
 
 async function paste(script) {
-	const { stdout, stderr } = await run('bash', ['-eu', '-o', 'pipefail', '-c', script], { cwd: ROOT, timeout: patience(120_000), maxBuffer: 1 << 24 });
+	const { stdout, stderr } = await run('bash', ['--norc', '-eu', '-o', 'pipefail', '-c', script], { cwd: ROOT, timeout: patience(120_000), maxBuffer: 1 << 24 });
 	assert.equal(stderr, '');
 	return stdout;
 }
