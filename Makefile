@@ -68,8 +68,8 @@ asan: ## run all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## run all tests under ThreadSanitizer
 	@$(MAKE) MODE=tsan test
 
-valgrind: ## run the unit tests and the main job under valgrind
-	@$(MAKE) MODE=valgrind ONLY='$(or $(ONLY),^(?!system|contract|http|browser|storm)|main-job)' test
+valgrind: ## run the unit tests and the main job (the README's walks) under valgrind
+	@$(MAKE) MODE=valgrind ONLY='$(or $(ONLY),^(?!system|contract|http|browser)|^system/readme$$)' test
 
 bench: build $(BENCHES) $(SETUP_BENCH) ## measure, as ratios to well-known peers
 	@MODE=$(MODE) bench/run $(O)
