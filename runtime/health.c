@@ -86,7 +86,11 @@ static struct status watch(struct call *call, const void *in, void *out)
 }
 
 static const struct rpc_method methods[] = {
-	RPC_METHOD("Check", check),
+	{ .name = "Check",
+	  .handler = check_rpc_,
+	  .in_size = check_in_size_,
+	  .out_size = check_out_size_,
+	  .immediate = true },
 	{ .name = "Watch", .handler = watch, .in_size = sizeof(Grpc__Health__V1__HealthCheckRequest) },
 	RPC_METHODS_END,
 };

@@ -74,6 +74,11 @@ static void answer_later(struct rpc_errand *errand)
 /* Handlers that need no one end here; the others go on from the loop, and core is asked to tell if the client leaves. */
 void rpc_call_start(struct rpc_server_call *sc)
 {
+	if (sc->served->handler->immediate) {
+		sc->outcome = run(sc);
+		rpc_call_answer(sc);
+		return;
+	}
 	coroutine_start(sc->server->loop, run_handler, sc);
 	if (sc->handled) {
 		rpc_call_answer(sc);

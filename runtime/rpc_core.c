@@ -1,4 +1,10 @@
-/* See rpc_core.h. */
+/*
+ * See rpc_core.h. Who takes events from core:
+ *
+ * While there is little to do, the poller waits for events and hands them over; the loop is free to wait for everything else. When the loop finds many at
+ * once, it asks the poller to step aside and takes them itself, as long as there are any: two threads on the same connections cost more than they save.
+ * The loop never waits for core: it lets the poller go on before it waits for anything.
+ */
 #include "runtime/rpc_core.h"
 
 #include <event2/event.h>
@@ -29,6 +35,9 @@
 #define ACQUIRE(address_) ((void)(address_))
 #endif
 
+#define MANY 8   /* events at once: then the loop takes them itself */
+#define TURN 256 /* events until others on the loop have their turn */
+
 struct rpc_core {
 	struct loop *loop;
 	grpc_completion_queue *queue;
@@ -39,6 +48,10 @@ struct rpc_core {
 	struct rpc_event *first, **end;
 	bool posted;
 	struct loop_task task;
+
+	/* The poller steps aside at the next event when it is asked to, until it is told to go on. */
+	bool asked_aside, aside;
+	pthread_cond_t go_on;
 
 	/* From coroutines to the loop's own stack. */
 	struct rpc_errand *errand_first, **errand_end;
@@ -58,47 +71,41 @@ void rpc_event_release(struct rpc_event *event)
 	RELEASE(event);
 }
 
-/* The loop is woken unless it has yet to come for an earlier event, so that a busy loop finds many at once. */
-static void hand_over(struct rpc_core *core, struct rpc_event *event)
+/* The loop is woken unless it has yet to come for an earlier event, or looks by itself. */
+static void hand_over(struct rpc_core *core, struct rpc_event *event, bool from_poller)
 {
 	event->next = NULL;
 	pthread_mutex_lock(&core->lock);
 	*core->end = event;
 	core->end = &event->next;
 
-	const bool wake = !core->posted;
+	const bool wake = !core->posted && !core->aside;
 
-	core->posted = true;
+	core->posted |= wake;
+	if (from_poller)
+		core->aside = core->asked_aside;
 	pthread_mutex_unlock(&core->lock);
 	if (wake)
 		loop_post(core->loop, &core->task);
 }
 
-static void pass_on(struct rpc_core *core, struct rpc_event *event)
+static struct rpc_event *open_event(const grpc_event *taken)
 {
+	struct rpc_event *event = taken->tag;
+
+	ACQUIRE(event);
+	event->ok = taken->success != 0;
 	if (event->ok && event->ahead != NULL)
 		event->ahead(event);
-	hand_over(core, event);
+	return event;
 }
 
-static void run_events(struct loop_task *task)
+static void stay_aside(struct rpc_core *core)
 {
-	struct rpc_core *core = (struct rpc_core *)(void *)((char *)task - offsetof(struct rpc_core, task));
-
 	pthread_mutex_lock(&core->lock);
-
-	struct rpc_event *event = core->first;
-
-	core->first = NULL;
-	core->end = &core->first;
-	core->posted = false;
+	while (core->aside)
+		pthread_cond_wait(&core->go_on, &core->lock);
 	pthread_mutex_unlock(&core->lock);
-	while (event != NULL) {
-		struct rpc_event *next = event->next; /* run() may free the event */
-
-		event->run(event, event->ok);
-		event = next;
-	}
 }
 
 static void *poll_events(void *argument)
@@ -109,13 +116,85 @@ static void *poll_events(void *argument)
 
 	pthread_setname_np(pthread_self(), "rpc-poller");
 	while ((taken = grpc_completion_queue_next(core->queue, never, NULL)).type != GRPC_QUEUE_SHUTDOWN) {
-		struct rpc_event *event = taken.tag;
-
-		ACQUIRE(event);
-		event->ok = taken.success != 0;
-		pass_on(core, event);
+		hand_over(core, open_event(&taken), true);
+		stay_aside(core);
 	}
 	return NULL;
+}
+
+static void let_poller_go_on(struct rpc_core *core, bool come_back)
+{
+	pthread_mutex_lock(&core->lock);
+	core->aside = false;
+	core->asked_aside = come_back;
+	pthread_cond_signal(&core->go_on);
+	pthread_mutex_unlock(&core->lock);
+}
+
+/* Runs what was handed over; returns how many events that were, and whether the poller is aside. */
+static size_t run_handed_over(struct rpc_core *core, bool *ret_aside)
+{
+	struct rpc_event *event;
+	size_t count = 0;
+
+	pthread_mutex_lock(&core->lock);
+	event = core->first;
+	core->first = NULL;
+	core->end = &core->first;
+	core->posted = false;
+	*ret_aside = core->aside;
+	pthread_mutex_unlock(&core->lock);
+	for (struct rpc_event *next; event != NULL; event = next, count++) {
+		next = event->next; /* run() may free the event */
+		event->run(event, event->ok);
+	}
+	return count;
+}
+
+/* By way of the loop's own queue, so that everything else that is ready has its turn first. */
+static void post_again(struct rpc_core *core)
+{
+	pthread_mutex_lock(&core->lock);
+
+	const bool post = !core->posted;
+
+	core->posted = true;
+	pthread_mutex_unlock(&core->lock);
+	if (post)
+		loop_post(core->loop, &core->task);
+}
+
+/* With the poller aside. */
+static void take_events(struct rpc_core *core)
+{
+	const gpr_timespec now = gpr_inf_past(GPR_CLOCK_REALTIME);
+	bool aside;
+
+	for (size_t count = 0; count < TURN; count++) {
+		const grpc_event taken = grpc_completion_queue_next(core->queue, now, NULL);
+
+		if (taken.type == GRPC_OP_COMPLETE) {
+			struct rpc_event *event = open_event(&taken);
+
+			event->run(event, event->ok);
+		} else if (run_handed_over(core, &aside) == 0) {
+			let_poller_go_on(core, count >= MANY);
+			return;
+		}
+	}
+	post_again(core);
+}
+
+static void run_events(struct loop_task *task)
+{
+	struct rpc_core *core = RPC_OWNER(task, struct rpc_core, task);
+	bool aside;
+	const size_t count = run_handed_over(core, &aside);
+
+	if (aside)
+		take_events(core);
+	else if (count >= MANY)
+		let_poller_go_on(core, true); /* for one more event */
 }
 
 void rpc_core_catch(struct rpc_core *core)
@@ -137,7 +216,7 @@ void rpc_core_run_caught(struct rpc_core *core, struct rpc_event *expected)
 	if (event == expected)
 		event->run(event, event->ok);
 	else
-		pass_on(core, event);
+		hand_over(core, event, false);
 }
 
 /* What core has to say belongs into the log. It calls an error what it gets over. */
@@ -198,7 +277,7 @@ struct rpc_core *rpc_core_new(struct loop *loop)
 	core->queue = grpc_completion_queue_create_for_next(NULL);
 	core->errands_ready = event_new(loop_base(loop), -1, 0, run_errands, core);
 	if (core->errands_ready == NULL || pthread_mutex_init(&core->lock, NULL) != 0 ||
-	    pthread_create(&core->poller, NULL, poll_events, core) != 0)
+	    pthread_cond_init(&core->go_on, NULL) != 0 || pthread_create(&core->poller, NULL, poll_events, core) != 0)
 		die("no thread");
 	return core;
 }
@@ -207,12 +286,14 @@ void rpc_core_free(struct rpc_core *core)
 {
 	if (core == NULL)
 		return;
+	let_poller_go_on(core, false);
 	grpc_completion_queue_shutdown(core->queue);
 	if (pthread_join(core->poller, NULL) != 0)
 		die("the poller is gone");
 	grpc_completion_queue_destroy(core->queue);
 	grpc_shutdown_blocking();
 	event_free(core->errands_ready);
+	pthread_cond_destroy(&core->go_on);
 	pthread_mutex_destroy(&core->lock);
 	free(core);
 }

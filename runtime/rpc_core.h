@@ -2,7 +2,8 @@
  * rpc_core: gRPC core's completion queue, its poller thread, and the way from there to the loop.
  *
  * Invariants
- * - A process has one. Its poller thread only takes events from the completion queue and hands them to the loop; it never runs a handler.
+ * - A process has one. Its poller thread only takes events from the completion queue and hands them to the loop; it never runs a handler. When there are
+ *   many, the loop takes them itself and the poller rests.
  * - Every operation given to core has a `struct rpc_event` that stays valid until its run() was called on the loop, exactly once.
  * - Signals are blocked before it is made (core's threads inherit the mask), and no process forks after it.
  *

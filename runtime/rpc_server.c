@@ -187,7 +187,7 @@ static void stop(struct rpc_server *server, bool answered_too)
 	LIST_EACH (&server->calls, link) {
 		struct rpc_server_call *sc = LIST_ENTRY(link, struct rpc_server_call, link);
 
-		if (answered_too || !sc->handled)
+		if (answered_too || !(sc->handled || sc->answered))
 			grpc_call_cancel(sc->core, NULL);
 	}
 }

@@ -5,9 +5,10 @@
  * - Order of checks: known method, room (admission), policy, readable message, field rules, deadline. The handler sees only what passed all of them.
  * - At most limits.max_calls calls are in flight (a reserve is kept for workers, admins and health); one more is refused with OVERLOADED at once.
  * - A handler fills a reply that was initialised for it and returns a status; the runtime packs and sends. Streaming handlers send with rpc_send().
- * - A call ends with exactly two events from core (close, last send); the second one frees it. No database connection is held while a reply is sent.
+ * - A call ends when it was answered and core has given back all that it was asked for; then its arena goes. No database connection is held while a reply is sent.
  * - Failures carry grpc-status-details-bin (google.rpc.Status with ErrorInfo, BadRequest, RetryInfo; AIP-193).
- * - One log line per call: method, code, reason, duration, actor, trace, arena peak.
+ * - One log line per call: method, code, reason, duration, actor, trace, arena peak. Health and reflection speak at debug level.
+ * - The actor is the name that the peer claims (quayside-caller): nothing is authenticated here yet, so roles and callers of the policy are not enforced.
  *
  * Usage
  *     RPC_UNARY(get_customer, Customers__GetCustomerRequest, Customers__Customer);
@@ -38,6 +39,7 @@ struct rpc_method {
 	rpc_handler handler;
 	size_t in_size, out_size; /* sizeof the structs that the handler was compiled for; 0 for streams */
 	rpc_complete complete; /* or NULL */
+	bool immediate; /* never waits: runs on the loop's own stack, without a coroutine */
 };
 
 /* A contract's service and its handlers. Methods without a handler answer UNIMPLEMENTED. */

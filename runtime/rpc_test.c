@@ -69,11 +69,16 @@ static struct status fail_with_many(struct call *call)
 	return status;
 }
 
+static int failures_left, attempts;
+
 /* Does what the query says. */
 static struct status list_customers(struct call *call, const Customers__ListCustomersRequest *request,
 				    Customers__ListCustomersResponse *reply)
 {
 	reply->next_page_token = request->query;
+	attempts++;
+	if (strcmp(request->query, "flaky") == 0 && failures_left-- > 0)
+		return status_of(&DATABASE_UNAVAILABLE);
 	if (strcmp(request->query, "nested fail") == 0)
 		return ask(call, "fail", NULL);
 	if (strcmp(request->query, "secret") == 0)
@@ -318,6 +323,27 @@ static void a_peer_that_is_not_there_is_unavailable(void **state)
 	as_client(finds_no_one);
 }
 
+static struct status meets_failures(struct call *call)
+{
+	failures_left = 2;
+	attempts = 0;
+	TRY(ask(call, "flaky", NULL));
+	assert_int_equal(attempts, 3);
+	failures_left = 3;
+	assert_true(status_is(ask(call, "flaky", NULL), &DATABASE_UNAVAILABLE));
+	assert_int_equal(attempts, 6);
+	attempts = 0;
+	assert_true(status_is(ask(call, "fail", NULL), &OUT_OF_LUCK));
+	assert_int_equal(attempts, 1); /* a refusal stays one */
+	return STATUS_OK;
+}
+
+static void what_is_unavailable_is_tried_three_times(void **state)
+{
+	(void)state;
+	as_client(meets_failures);
+}
+
 /* ---- Keys and kept answers ---- */
 
 static struct status create(struct call *call, const char *key, Customers__Customer **ret_reply)
@@ -417,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_message_beyond_the_limit_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reply_may_be_larger_than_a_request, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_peer_that_is_not_there_is_unavailable, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_unavailable_is_tried_three_times, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_write_has_a_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_kept_answer_is_given_again, set_up, tear_down),
 	};
