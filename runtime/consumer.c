@@ -14,15 +14,18 @@
 #define PAUSE_MIN (50 * CLOCK_MILLISECOND)
 #define PAUSE_MAX (5 * CLOCK_SECOND)
 
-static struct db_statement OPEN_CURSOR =
-    DB_WRITE("open_cursor", "INSERT INTO consumer_cursor (producer, position) VALUES (:producer, 0) ON CONFLICT DO NOTHING");
+static struct db_statement OPEN_CURSOR = DB_WRITE(
+    "open_cursor", "INSERT INTO consumer_cursor (producer, position) VALUES (:producer, 0) ON CONFLICT DO NOTHING");
 
-static struct db_statement READ_CURSOR = DB_READ("read_cursor", "SELECT position FROM consumer_cursor WHERE producer = :producer");
+static struct db_statement READ_CURSOR =
+    DB_READ("read_cursor", "SELECT position FROM consumer_cursor WHERE producer = :producer");
 
 static struct db_statement SKIP_EVENTS =
-    DB_WRITE("skip_events", "UPDATE consumer_cursor SET position = :position WHERE producer = :producer AND position < :position");
+    DB_WRITE("skip_events",
+	     "UPDATE consumer_cursor SET position = :position WHERE producer = :producer AND position < :position");
 
-RPC_CLIENT(fetch_remote, events__event_service__descriptor, "FetchEvents", Events__FetchEventsRequest, Events__FetchEventsResponse)
+RPC_CLIENT(fetch_remote, events__event_service__descriptor, "FetchEvents", Events__FetchEventsRequest,
+	   Events__FetchEventsResponse)
 
 /* A consumer is a chain of calls, each started when the one before is done: fetch a batch, handle its events one by one. */
 struct consumer {
@@ -31,10 +34,10 @@ struct consumer {
 	const struct event_handler *handlers;
 	struct rpc_client *client; /* NULL: the service's own outbox */
 	struct loop_timer *timer;
-	struct call *call; /* that runs now */
+	struct call *call;           /* that runs now */
 	struct coroutine *coroutine; /* its coroutine */
-	int64_t position; /* of the last event handled; -1: not read yet */
-	int64_t pause; /* after a failure; 0 after a success */
+	int64_t position;            /* of the last event handled; -1: not read yet */
+	int64_t pause;               /* after a failure; 0 after a success */
 };
 
 struct events {
@@ -104,8 +107,8 @@ static struct status dispatch(struct call *call, struct consumer *consumer, cons
 	call->time = clock_now();
 	if (handler == NULL)
 		return event_skip(call, event);
-	TRY(pb_unpack(call->arena, handler->payload, (struct str){ (const char *)event->payload->value.data, event->payload->value.len },
-		      &payload));
+	TRY(pb_unpack(call->arena, handler->payload,
+		      (struct str){ (const char *)event->payload->value.data, event->payload->value.len }, &payload));
 	return handler->handle(call, event, payload);
 }
 
@@ -118,9 +121,12 @@ static struct status handle(struct call *call, struct consumer *consumer, const 
 	status = dispatch(call, consumer, event);
 	if (status.reason != NULL) {
 		log_warn("event was not handled, will be tried again", LOG_TEXT("producer", consumer->producer),
-			 LOG_INT("position", event->position), LOG_TEXT("type", event->payload != NULL ? event->payload->type_url : ""),
+			 LOG_INT("position", event->position),
+			 LOG_TEXT("type", event->payload != NULL ? event->payload->type_url : ""),
 			 LOG_TEXT("aggregate_id", event->aggregate_id), LOG_TEXT("reason", status.reason->name),
-			 LOG_TEXT("err", status.detail != NULL && status.detail->private != NULL ? status.detail->private : status_message(status)));
+			 LOG_TEXT("err", status.detail != NULL && status.detail->private != NULL
+					     ? status.detail->private
+					     : status_message(status)));
 		return status;
 	}
 	consumer->position = event->position;
@@ -184,7 +190,8 @@ static void next_round(void *owner)
 {
 	struct consumer *consumer = owner;
 
-	call_spawn(consumer->events->loop, consumer->events->db, consumer->events->self, FETCH_TIMEOUT, consume, consumed, consumer);
+	call_spawn(consumer->events->loop, consumer->events->db, consumer->events->self, FETCH_TIMEOUT, consume,
+		   consumed, consumer);
 }
 
 struct status event_skip(struct call *call, const Events__Event *event)
@@ -209,7 +216,11 @@ void events_consume(struct events *events, const struct event_consumer *consumer
 	if (events->n_consumers == CONSUMERS_MAX)
 		abort(); /* a service's list of consumers is written by us */
 	events->n_consumers++;
-	*state = (struct consumer){ .events = events, .producer = consumer->producer, .handlers = consumer->handlers, .client = client, .position = -1 };
+	*state = (struct consumer){ .events = events,
+				    .producer = consumer->producer,
+				    .handlers = consumer->handlers,
+				    .client = client,
+				    .position = -1 };
 	state->timer = loop_timer_new(events->loop, next_round, state);
 	loop_timer_set(state->timer, 0);
 }

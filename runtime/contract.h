@@ -94,7 +94,7 @@ struct contract_field {
 #define CONTRACT_FIELDS_MAX 64 /* of one message; more do not get past the start of the process */
 
 struct contract_message {
-	const char *full_name; /* "quayside.customers.v1.Customer" */
+	const char *full_name;               /* "quayside.customers.v1.Customer" */
 	const struct contract_field *fields; /* by number */
 	size_t n_fields;
 	bool map_entry;
@@ -107,7 +107,7 @@ enum contract_call_class { CLASS_UNSPECIFIED, CLASS_INTERACTIVE, CLASS_WORKER, C
 /* quayside.common.v1.Policy. */
 struct contract_policy {
 	bool present;
-	uint32_t roles; /* bit n: the role with number n */
+	uint32_t roles;             /* bit n: the role with number n */
 	const char *const *callers; /* ends with NULL */
 	enum contract_ownership ownership;
 	bool write, idempotent, audit;
@@ -117,15 +117,15 @@ struct contract_policy {
 
 /* google.api.HttpRule, additional bindings flattened. */
 struct contract_route {
-	const char *verb; /* "GET", "POST", ... */
-	const char *template; /* "/v1/orders/{order_id}:place" */
-	const char *body; /* "", "*", or a field's name */
+	const char *verb;          /* "GET", "POST", ... */
+	const char *template;      /* "/v1/orders/{order_id}:place" */
+	const char *body;          /* "", "*", or a field's name */
 	const char *response_body; /* "" or a field's name */
 };
 
 struct contract_method {
-	const char *path; /* "/quayside.customers.v1.CustomerService/GetCustomer" */
-	const char *name; /* "GetCustomer" */
+	const char *path;    /* "/quayside.customers.v1.CustomerService/GetCustomer" */
+	const char *name;    /* "GetCustomer" */
 	const char *service; /* "quayside.customers.v1.CustomerService" */
 	const struct contract_message *input, *output;
 	bool client_streaming, server_streaming;
@@ -153,7 +153,8 @@ const struct contract_message *contract_message(const struct contract *contract,
 const struct contract_method *contract_methods(const struct contract *contract, size_t *ret_count);
 
 /* All methods of one service are neighbours in contract_methods(); this returns the first and their number, or NULL. */
-const struct contract_method *contract_service(const struct contract *contract, const char *full_name, size_t *ret_count);
+const struct contract_method *contract_service(const struct contract *contract, const char *full_name,
+					       size_t *ret_count);
 
 /* A message's field by number, by name or JSON name; an enum's value by number or name. NULL when there is none. */
 const struct contract_field *contract_field(const struct contract_message *message, uint32_t number);
@@ -168,7 +169,8 @@ size_t contract_files(const struct contract *contract);
 const struct contract_file *contract_file(const struct contract *contract, const char *name);
 const struct contract_file *contract_file_of_symbol(const struct contract *contract, const char *symbol);
 /* The file that extends this message under this number; and all numbers under which it is extended. NULL / 0 when there is none. */
-const struct contract_file *contract_file_of_extension(const struct contract *contract, const char *message, int32_t number);
+const struct contract_file *contract_file_of_extension(const struct contract *contract, const char *message,
+						       int32_t number);
 size_t contract_extensions(const struct contract *contract, const char *message, const int32_t **ret_numbers);
 
 #endif

@@ -25,16 +25,17 @@
 #define PAGE_SIZE_MAX 200
 
 struct page {
-	size_t size; /* rows to show */
-	int64_t limit; /* rows to ask for: size + 1 */
-	bool first; /* no token was given */
+	size_t size;        /* rows to show */
+	int64_t limit;      /* rows to ask for: size + 1 */
+	bool first;         /* no token was given */
 	int64_t after_time; /* the key of the last row of the page before, if not first */
 	const char *after_id;
 	uint64_t filters; /* their hash */
 };
 
 /* filters: all filters of the request as one text (any form, the same for the same filters). */
-struct status page_open(struct arena *arena, int32_t page_size, const char *page_token, const char *filters, struct page *ret_page) MUST_USE;
+struct status page_open(struct arena *arena, int32_t page_size, const char *page_token, const char *filters,
+			struct page *ret_page) MUST_USE;
 
 /* The token that goes on behind this row. */
 char *page_next(struct arena *arena, const struct page *page, int64_t time, const char *id);

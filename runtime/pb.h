@@ -38,7 +38,8 @@
 struct status pb_check(struct arena *arena, const struct contract_message *message, struct str bytes) MUST_USE;
 
 /* Unpacks into the arena. Fails with MESSAGE_TOO_COMPLEX at the arena's budget, MALFORMED_MESSAGE otherwise. */
-struct status pb_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct str bytes, void **ret_message) MUST_USE;
+struct status pb_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct str bytes,
+			void **ret_message) MUST_USE;
 
 /* Packs into the arena: canonical for one build of the contracts (fields by number). */
 struct str pb_pack(struct arena *arena, const ProtobufCMessage *message);

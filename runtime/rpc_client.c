@@ -102,7 +102,8 @@ static grpc_channel *create(const char *target)
 
 struct rpc_client *rpc_client_new(struct rpc_core *core, const char *self, const char *target)
 {
-	struct rpc_client *client = calloc(1, sizeof(*client)); /* lives as long as the process */
+	/* house: allocation because it lives as long as the process */
+	struct rpc_client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL)
 		broken("no memory", target);

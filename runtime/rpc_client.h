@@ -38,8 +38,8 @@ void rpc_client_free(struct rpc_client *client);
  * Calls service/method with a message and waits for the reply, which is unpacked into the call's arena. key is the idempotency key of a write: deterministic, so that
  * a repeat is the same request; NULL for reads.
  */
-struct status rpc_call(struct call *call, struct rpc_client *client, const ProtobufCServiceDescriptor *service, const char *method, const char *key,
-		       const ProtobufCMessage *request, void **ret_reply) MUST_USE;
+struct status rpc_call(struct call *call, struct rpc_client *client, const ProtobufCServiceDescriptor *service,
+		       const char *method, const char *key, const ProtobufCMessage *request, void **ret_reply) MUST_USE;
 
 /* Ties a typed function to rpc_call(): `static struct status NAME(struct call *, struct rpc_client *, const char *key, const In *, Out **)`. */
 #define RPC_CLIENT(name_, service_, method_, In_, Out_)                                                                \

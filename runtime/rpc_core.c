@@ -264,7 +264,8 @@ void rpc_core_errand(struct rpc_core *core, struct rpc_errand *errand)
 
 struct rpc_core *rpc_core_new(struct loop *loop)
 {
-	struct rpc_core *core = calloc(1, sizeof(*core)); /* lives as long as the process */
+	/* house: allocation because it lives as long as the process */
+	struct rpc_core *core = calloc(1, sizeof(*core));
 
 	if (core == NULL)
 		die("no memory");

@@ -25,7 +25,9 @@ struct rpc_core;
 /* The tag of one batch or request. ok is core's success flag. */
 struct rpc_event {
 	void (*run)(struct rpc_event *event, bool ok);
-	void (*ahead)(struct rpc_event *event); /* or NULL: called by the poller when ok, before the event goes to the loop, to ask core for what comes next */
+	void (*ahead)(
+	    struct rpc_event *
+		event); /* or NULL: called by the poller when ok, before the event goes to the loop, to ask core for what comes next */
 	struct rpc_event *next;
 	bool ok;
 };

@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-
 #include "base/log.h"
 #include "runtime/rpc_private.h"
 
@@ -42,7 +41,8 @@ static bool is_answered(const char *path)
 
 static void keep_lock(struct rpc_server *server, int fd)
 {
-	int *locks = realloc(server->locks, (server->n_locks + 1) * sizeof(*locks)); /* as long as the server */
+	/* house: allocation because it lives as long as the server */
+	int *locks = realloc(server->locks, (server->n_locks + 1) * sizeof(*locks));
 
 	if (locks == NULL)
 		abort();

@@ -125,7 +125,8 @@ static void on_stopped(struct rpc_event *event, bool ok)
 struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const struct rpc_service *const *services,
 				  const struct rpc_limits *limits)
 {
-	struct rpc_server *server = calloc(1, sizeof(*server)); /* lives as long as the process */
+	/* house: allocation because it lives as long as the process */
+	struct rpc_server *server = calloc(1, sizeof(*server));
 	size_t count;
 
 	if (server == NULL)
@@ -134,8 +135,9 @@ struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const st
 	list_init(&server->calls);
 	server->contract = contract_load();
 	server->methods = contract_methods(server->contract, &count);
+	/* house: allocation because both live as long as the process */
 	server->served = calloc(count, sizeof(*server->served));
-	server->spare = calloc(SPARE_MAX, sizeof(struct arena *));
+	server->spare = calloc(SPARE_MAX, sizeof(struct arena *)); /* house: allocation because of the same */
 	if (server->served == NULL || server->spare == NULL)
 		broken("no memory", "server");
 	for (; *services != NULL; services++)

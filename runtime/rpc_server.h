@@ -38,8 +38,8 @@ struct rpc_method {
 	const char *name; /* as in the contract; NULL ends a list */
 	rpc_handler handler;
 	size_t in_size, out_size; /* sizeof the structs that the handler was compiled for; 0 for streams */
-	rpc_complete complete; /* or NULL */
-	bool immediate; /* never waits: runs on the loop's own stack, without a coroutine */
+	rpc_complete complete;    /* or NULL */
+	bool immediate;           /* never waits: runs on the loop's own stack, without a coroutine */
 };
 
 /* A contract's service and its handlers. Methods without a handler answer UNIMPLEMENTED. */
@@ -52,7 +52,7 @@ struct rpc_service {
  * Ties a typed handler to the untyped table: declares `static struct status NAME(struct call *, const In *, Out *)`, to be defined by the caller,
  * and the adapter that the table refers to. The server checks at start that In and Out have the size of the contract's messages.
  */
-#define RPC_UNARY(name_, In_, Out_)                                                                         \
+#define RPC_UNARY(name_, In_, Out_)                                                                                    \
 	static struct status name_(struct call *call, const In_ *request, Out_ *reply) MUST_USE;                       \
 	RPC_UNARY_DECLARED(name_, In_, Out_)
 
@@ -65,15 +65,23 @@ struct rpc_service {
 	enum { name_##_in_size_ = sizeof(In_), name_##_out_size_ = sizeof(Out_) }
 
 #define RPC_METHOD(contract_name_, name_)                                                                              \
-	{ .name = (contract_name_), .handler = name_##_rpc_, .in_size = name_##_in_size_, .out_size = name_##_out_size_ }
+	{                                                                                                              \
+		.name = (contract_name_), .handler = name_##_rpc_, .in_size = name_##_in_size_,                        \
+		.out_size = name_##_out_size_                                                                          \
+	}
 #define RPC_METHOD_COMPLETED(contract_name_, name_, complete_)                                                         \
-	{ .name = (contract_name_), .handler = name_##_rpc_, .in_size = name_##_in_size_, .out_size = name_##_out_size_, \
-	  .complete = (complete_) }
+	{                                                                                                              \
+		.name = (contract_name_), .handler = name_##_rpc_, .in_size = name_##_in_size_,                        \
+		.out_size = name_##_out_size_, .complete = (complete_)                                                 \
+	}
 
-#define RPC_METHODS_END { .name = NULL }
+#define RPC_METHODS_END                                                                                                \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
 
 struct rpc_limits {
-	int64_t max_calls; /* in flight, all classes together */
+	int64_t max_calls;   /* in flight, all classes together */
 	int64_t max_message; /* bytes of one request */
 	int64_t max_streams; /* per connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS) */
 };
@@ -81,7 +89,8 @@ struct rpc_limits {
 struct rpc_server;
 
 /* services ends with NULL. db goes into every call and may be NULL. Methods of different services share the limits. */
-struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const struct rpc_service *const *services, const struct rpc_limits *limits);
+struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const struct rpc_service *const *services,
+				  const struct rpc_limits *limits);
 
 /* Listens on "unix:/path" or "host:port" (port 0 picks one, in *ret_port if not NULL). False, with a log line, when the address cannot be had: also when another process listens there. Before start. */
 bool rpc_server_listen(struct rpc_server *server, const char *address, int *ret_port);
