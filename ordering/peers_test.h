@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "ordering/handlers.h"
 #include "ordering/peers.h"
@@ -64,6 +65,9 @@ static struct {
 	int faults;                   /* how often */
 	bool after;                   /* after its effect */
 	const struct reason *refusal; /* instead of no answer; or NULL */
+
+	const char *late; /* the call that waits until something was released */
+	bool released;
 } peers;
 
 static const char *conninfo;
@@ -73,6 +77,8 @@ static bool fails(struct call *call, const char *name, bool after)
 {
 	if (!after)
 		coroutine_sleep(call->loop, 0);
+	while (!after && peers.late != NULL && strcmp(peers.late, name) == 0 && !peers.released)
+		coroutine_sleep(call->loop, CLOCK_MILLISECOND);
 	if (peers.fault == NULL || strcmp(peers.fault, name) != 0 || peers.after != after || peers.faults == 0)
 		return false;
 	peers.faults--;
@@ -243,6 +249,7 @@ struct status peer_release(struct call *call, const char *order_id, const char *
 		if (strcmp(peers.holds[i].order_id, order_id) == 0)
 			peers.holds[i].state = HOLD_RELEASED;
 	}
+	peers.released = true;
 	PEER_DONE("release");
 }
 
