@@ -253,7 +253,7 @@ describe('the back office', () => {
 		await page.keyboard.press('Escape');
 		await dialog(browser).waitFor({ state: 'detached' });
 		await browser.focusOn('Place order');
-		await page.keyboard.press('Enter');
+		await page.getByRole('button', { name: 'Place order' }).press('Enter');
 		await dialog(browser).getByRole('button', { name: 'Cancel' }).press('Enter');
 		await dialog(browser).waitFor({ state: 'detached' });
 		await browser.focusOn('Place order');
