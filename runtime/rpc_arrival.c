@@ -146,9 +146,7 @@ static void on_arrived(struct rpc_event *event, bool ok)
 		return;
 	}
 	rpc_call_arm(server);
-	list_append(&server->calls, &sc->link);
-	server->live++;
-	server->total++;
+	rpc_server_call_here(server, sc);
 	sc->arrived_here = true;
 	sc->under_way = 1; /* the message, so that the call cannot end before it came */
 	open_call(sc);

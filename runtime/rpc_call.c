@@ -109,6 +109,7 @@ static struct status open_request(struct rpc_server_call *sc)
 /* ok is false when the client, or core, has given the call up. */
 void rpc_call_message(struct rpc_server_call *sc, bool ok)
 {
+	sc->message_here = true;
 	if (sc->answered) { /* it was refused */
 		rpc_call_event_seen(sc);
 		return;

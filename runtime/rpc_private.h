@@ -86,6 +86,8 @@ struct rpc_server {
 
 	struct rpc_event stopped;
 	bool stop_seen;
+	struct loop_timer *sweep; /* set while there are calls: ends those whose message does not come */
+	bool sweeping;
 	struct loop_timer *patience; /* until calls are cancelled, then until connections are cut */
 	void (*drained)(void *context);
 	void *context;
@@ -112,6 +114,7 @@ struct rpc_server_call {
 	grpc_byte_buffer *reply;   /* the one on its way */
 	struct rpc_event arrived, received, closed, finished;
 	unsigned under_way;   /* of these events: that are still to come */
+	bool message_here;    /* `received` was seen */
 	bool arrived_here;    /* `arrived` was seen by the loop; `received` may overtake it */
 	bool early, early_ok; /* and has: with this outcome */
 	bool watched;         /* core was asked for `closed` */
@@ -165,6 +168,9 @@ void rpc_call_release(struct rpc_server_call *sc);
 
 /* rpc_server.c: a call, or an armed one, has come to its end. */
 void rpc_server_call_gone(struct rpc_server *server);
+
+/* rpc_server.c: a call is here; from now on it is watched for its message. */
+void rpc_server_call_here(struct rpc_server *server, struct rpc_server_call *sc);
 
 /* An arena for a call, and back. */
 struct arena *rpc_server_arena(struct rpc_server *server);

@@ -16,8 +16,10 @@
 #define BUDGET_FACTOR 8 /* what a message may unpack to, in its allowed sizes */
 #define RESERVE 16      /* one part of so many is kept for workers, operators and health */
 #define METADATA_MAX (16 * 1024)
-#define EXPLAINED 4            /* messages of up to so many times the allowed size */
-#define CUT_AFTER CLOCK_SECOND /* when clients do not let go of connections */
+#define EXPLAINED 4 /* messages of up to so many times the allowed size */
+#define SWEEP_EVERY (CLOCK_SECOND / 2)
+#define MESSAGE_WITHIN (30 * CLOCK_SECOND) /* of its beginning, a call must have brought its message */
+#define CUT_AFTER CLOCK_SECOND             /* when clients do not let go of connections */
 
 static void broken(const char *what, const char *name) __attribute__((noreturn));
 
@@ -112,6 +114,7 @@ static grpc_server *create(const struct rpc_limits *limits)
 
 static void drain_step(struct rpc_server *server);
 static void out_of_patience(void *owner);
+static void sweep(void *owner);
 
 static void on_stopped(struct rpc_event *event, bool ok)
 {
@@ -145,6 +148,7 @@ struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const st
 	share_room(server);
 	server->stopped.run = on_stopped;
 	server->patience = loop_timer_new(server->loop, out_of_patience, server);
+	server->sweep = loop_timer_new(server->loop, sweep, server);
 	server->server = create(limits);
 	grpc_server_register_completion_queue(server->server, rpc_core_queue(core), NULL);
 	return server;
@@ -172,6 +176,44 @@ void rpc_server_arena_back(struct rpc_server *server, struct arena *arena)
 	}
 	arena_reset(arena, BUDGET_FACTOR * (size_t)server->limits.max_message);
 	server->spare[server->n_spare++] = arena;
+}
+
+static bool is_overdue(const struct rpc_server_call *sc, int64_t now)
+{
+	const int64_t latest = sc->started + MESSAGE_WITHIN;
+
+	if (sc->message_here || sc->answered || sc->handler != NULL)
+		return false;
+	return now >= (sc->call.deadline < latest ? sc->call.deadline : latest);
+}
+
+/* A client that sends no message, nor goes away, must not hold a place. */
+static void sweep(void *owner)
+{
+	struct rpc_server *server = owner;
+	const int64_t now = clock_monotonic();
+
+	LIST_EACH (&server->calls, link) {
+		struct rpc_server_call *sc = LIST_ENTRY(link, struct rpc_server_call, link);
+
+		if (is_overdue(sc, now)) {
+			sc->outcome = status_of(&DEADLINE_PASSED);
+			rpc_call_answer(sc);
+		}
+	}
+	server->sweeping = server->live > 0;
+	if (server->sweeping)
+		loop_timer_set(server->sweep, SWEEP_EVERY);
+}
+
+void rpc_server_call_here(struct rpc_server *server, struct rpc_server_call *sc)
+{
+	list_append(&server->calls, &sc->link);
+	server->live++;
+	server->total++;
+	if (!server->sweeping)
+		loop_timer_set(server->sweep, SWEEP_EVERY);
+	server->sweeping = true;
 }
 
 void rpc_server_call_gone(struct rpc_server *server)
@@ -234,6 +276,7 @@ void rpc_server_free(struct rpc_server *server)
 		return;
 	grpc_server_destroy(server->server);
 	loop_timer_free(server->patience);
+	loop_timer_free(server->sweep);
 	while (server->n_spare > 0)
 		arena_free(server->spare[--server->n_spare]);
 	for (size_t i = 0; i < server->n_locks; i++)

@@ -266,6 +266,30 @@ static void a_stream_refuses_what_it_cannot_read(void **state)
 	as_client(sends_garbage);
 }
 
+static bool one_call(void)
+{
+	return rpc_server_calls(scene.server) == 1;
+}
+
+/* Neither a message nor a word. The deadline is set back here, because nobody wants to wait for it. */
+static struct status sends_nothing(struct call *call)
+{
+	struct stream *stream = stream_open(call, WATCH_ORDERS);
+
+	until(one_call);
+	LIST_ENTRY(list_first(&scene.server->calls), struct rpc_server_call, link)->call.deadline = clock_monotonic();
+	assert_null(stream_read(stream).data);
+	assert_int_equal(stream_end(stream), GRPC_STATUS_DEADLINE_EXCEEDED);
+	until(no_calls);
+	return STATUS_OK;
+}
+
+static void a_client_that_sends_no_message_holds_nothing_for_ever(void **state)
+{
+	(void)state;
+	as_client(sends_nothing);
+}
+
 /* ---- Health ---- */
 
 static int status_of_watch(struct stream *stream)
@@ -507,6 +531,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_client_that_does_not_read_holds_nothing_for_ever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_stream_ends_when_its_client_leaves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_stream_refuses_what_it_cannot_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_client_that_sends_no_message_holds_nothing_for_ever, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(watchers_hear_of_every_change, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_check_tells_the_state, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_watcher_does_not_hold_up_a_drain, set_up, tear_down),
