@@ -3,6 +3,7 @@
 // test-seconds: 400
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -311,6 +312,7 @@ async function expired(method) {
 	const socket = system.address(method.path.split('.')[1]).slice('unix:'.length);
 	const session = http2.connect('http://localhost', { createConnection: () => net.connect(socket) });
 	try {
+		await once(session, 'connect'); // or headers and message would leave together
 		const code = await new Promise((resolve, reject) => {
 			const stream = session.request({ ':method': 'POST', ':path': method.path, 'content-type': 'application/grpc', te: 'trailers', 'grpc-timeout': '1n' });
 			const seen = (headers) => headers['grpc-status'] !== undefined && resolve(Number(headers['grpc-status']));
@@ -323,7 +325,7 @@ async function expired(method) {
 			const head = Buffer.alloc(5);
 			head.writeUInt32BE(body.length, 1);
 			// The deadline passes before the message is there.
-			setTimeout(() => stream.end(Buffer.concat([head, body])), 20);
+			setTimeout(() => stream.end(Buffer.concat([head, body])), 30);
 		});
 		assert.ok([status.DEADLINE_EXCEEDED, status.CANCELLED, status.UNIMPLEMENTED].includes(code), `status ${code}`);
 	} finally {

@@ -8,7 +8,7 @@ import { after, before, it } from 'node:test';
 import { promisify } from 'node:util';
 import { ROOT } from '../harness/contract.mjs';
 import { freePort, SERVICES, startSystem } from '../harness/system.mjs';
-import { patience } from '../harness/wait.mjs';
+import { patience, until } from '../harness/wait.mjs';
 
 const run = promisify(execFile);
 const PORTS = { customers: 9001, ordering: 9002, warehouse: 9003, shipping: 9004, billing: 9005 };
@@ -24,6 +24,7 @@ before(async () => {
 		system.startService(name, [], ports[PORTS[name]]);
 	}
 	for (const name of SERVICES) await system.ready(name);
+	await until('the gateway to have found them all', () => fetch(`${system.url}/readyz`).then((reply) => reply.ok));
 });
 after(() => system?.stop());
 
