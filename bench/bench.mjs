@@ -100,7 +100,8 @@ async function databaseMemory(system) {
 	const [[living]] = await system.sql('customers', "SELECT pid FROM pg_stat_activity WHERE datname = 'customers' AND pid <> pg_backend_pid() LIMIT 1");
 	const postmaster = Number(fs.readFileSync(`/proc/${living}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')[1]);
 	const children = fs.readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ').map(Number);
-	return [postmaster, ...children].reduce((sum, pid) => sum + memoryOf(pid).pss, 0);
+	// The process of the query above may just have ended.
+	return [postmaster, ...children].filter((pid) => fs.existsSync(`/proc/${pid}`)).reduce((sum, pid) => sum + memoryOf(pid).pss, 0);
 }
 
 const folder = fs.mkdtempSync('/tmp/qb');
