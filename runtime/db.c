@@ -136,10 +136,9 @@ void db_watch(struct db *db, void (*changed)(void *context, bool ready), void *c
 	db->changed_context = context;
 }
 
-void db_on_commit(struct db *db, void (*committed)(void *context), void *context)
+uint64_t db_commits(const struct db *db)
 {
-	db->committed = committed;
-	db->committed_context = context;
+	return db->commits;
 }
 
 struct db *db_new(struct loop *loop, const struct db_options *options)

@@ -78,8 +78,8 @@ void db_free(struct db *db);
 bool db_ready(const struct db *db);
 void db_watch(struct db *db, void (*changed)(void *context, bool ready), void *context);
 
-/* Called on the loop after each commit of a write group; used to wake the sequencer. */
-void db_on_commit(struct db *db, void (*committed)(void *context), void *context);
+/* Commits of write groups so far: fewer than the units that they carried, when units waited together. */
+uint64_t db_commits(const struct db *db);
 
 /* A unit with its first statement, in the call's arena; and a further one that runs after it in the same transaction. Binds go to the statement added last. */
 struct db_unit *db_unit(struct call *call, struct db_statement *statement);

@@ -250,7 +250,6 @@ static void finish_group_failed(struct db_connection *connection)
 
 static void finish(struct db_connection *connection)
 {
-	struct db *db = connection->db;
 	const bool committed = connection->error == NULL;
 
 	loop_timer_cancel(connection->timer);
@@ -258,6 +257,8 @@ static void finish(struct db_connection *connection)
 		db_connection_lost(connection, true, PQresultErrorMessage(connection->error));
 		return;
 	}
+	if (committed && connection->class == DB_CLASS_WRITE)
+		connection->db->commits++;
 	if (committed)
 		finish_committed(connection);
 	else if (connection->n_units == 1)
@@ -267,9 +268,7 @@ static void finish(struct db_connection *connection)
 	free_error(connection);
 	connection->n_units = 0;
 	connection->link = DB_LINK_IDLE;
-	db_connection_changed(db);
-	if (committed && connection->class == DB_CLASS_WRITE && db->committed != NULL)
-		db->committed(db->committed_context);
+	db_connection_changed(connection->db);
 }
 
 /* What is no answer to a statement answers the Sync. */

@@ -120,8 +120,7 @@ struct db {
 	bool was_ready, closing;
 	void (*changed)(void *context, bool ready);
 	void *changed_context;
-	void (*committed)(void *context);
-	void *committed_context;
+	uint64_t commits; /* of write groups */
 };
 
 /* db.c: for the connections. */

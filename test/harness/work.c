@@ -8,13 +8,7 @@
 
 static struct loop *loop;
 static struct db *db;
-static int running, commits;
-
-static void count_commit(void *context)
-{
-	(void)context;
-	commits++;
-}
+static int running;
 
 void work_open(const char *conninfo)
 {
@@ -29,8 +23,6 @@ void work_open(const char *conninfo)
 
 	loop = loop_new();
 	db = db_new(loop, &options);
-	commits = 0;
-	db_on_commit(db, count_commit, NULL);
 }
 
 void work_free_db(void)
@@ -56,7 +48,7 @@ struct db *work_db(void)
 
 int work_commits(void)
 {
-	return commits;
+	return (int)db_commits(db);
 }
 
 static struct status work_on(struct call *call, void *context)
