@@ -27,6 +27,13 @@ struct status call_check(const struct call *call)
 	return STATUS_OK;
 }
 
+void call_cancel(struct call *call)
+{
+	call->cancelled = true;
+	if (call->coroutine != NULL)
+		coroutine_wake(call->coroutine);
+}
+
 struct spawned {
 	struct call call;
 	struct status (*work)(struct call *call, void *context);
@@ -37,6 +44,9 @@ struct spawned {
 static void run_spawned(void *argument)
 {
 	struct spawned *spawned = argument;
+
+	spawned->call.coroutine = coroutine_current();
+
 	const struct status status = spawned->work(&spawned->call, spawned->context);
 
 	if (spawned->done != NULL)

@@ -26,6 +26,7 @@
 #include "runtime/contract.h"
 #include "runtime/loop.h"
 
+struct coroutine;
 struct db;
 struct db_unit;
 struct db_rows;
@@ -39,6 +40,7 @@ struct call {
 	int64_t deadline;                     /* clock_monotonic() microseconds, or CLOCK_NEVER */
 	int64_t time; /* clock_now() when the call started: the time that everything it changes carries */
 	bool cancelled;
+	struct coroutine *coroutine; /* that it runs on; NULL where it never waits */
 
 	const char *actor;        /* who acts: a user, or a service by name */
 	const char *trace_parent; /* W3C Trace Context, always set */
@@ -66,6 +68,12 @@ int64_t call_remaining(const struct call *call);
 
 /* OK, or why the call should stop: CALL_CANCELLED, DEADLINE_PASSED. */
 struct status call_check(const struct call *call) MUST_USE;
+
+/*
+ * Lets a call end soon: what it waits for fails with CALL_CANCELLED, now and from here on. Only a unit of work that is on its way to the database
+ * is still waited for, since its outcome matters: no longer than a statement may take (db.h). Harmless when repeated.
+ */
+void call_cancel(struct call *call);
 
 /*
  * Runs work(call, context) as a coroutine with an arena and a deadline (microseconds from now) of its own, for work that no RPC asked for.

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "runtime/coroutine.h"
 #include "runtime/outbox.h"
 #include "runtime/pb.h"
 
@@ -34,8 +33,7 @@ struct consumer {
 	const struct event_handler *handlers;
 	struct rpc_client *client; /* NULL: the service's own outbox */
 	struct loop_timer *timer;
-	struct call *call;           /* that runs now */
-	struct coroutine *coroutine; /* its coroutine */
+	struct call *call; /* that runs now */
 	int64_t position;            /* of the last event handled; -1: not read yet */
 	int64_t pause;               /* after a failure; 0 after a success */
 };
@@ -153,7 +151,6 @@ static struct status consume(struct call *call, void *context)
 	struct status status = STATUS_OK;
 
 	consumer->call = call;
-	consumer->coroutine = coroutine_current();
 	if (consumer->position < 0)
 		TRY(read_cursor(call, consumer));
 	TRY(fetch(call, consumer, &batch));
@@ -260,10 +257,8 @@ void events_stop(struct events *events, void (*stopped)(void *context), void *co
 		struct consumer *consumer = &events->consumers[i];
 
 		loop_timer_cancel(consumer->timer);
-		if (consumer->call != NULL) {
-			consumer->call->cancelled = true;
-			coroutine_wake(consumer->coroutine);
-		}
+		if (consumer->call != NULL)
+			call_cancel(consumer->call);
 	}
 	loop_timer_set(events->poll, 0);
 }

@@ -29,7 +29,6 @@ struct visitor {
 	int64_t timeout; /* 0: 10 s */
 	int64_t stay;
 	struct call *call;
-	struct coroutine *coroutine;
 	const struct reason *refused;
 };
 
@@ -65,7 +64,6 @@ static struct status visit(struct call *call, void *context)
 	struct visitor *visitor = context;
 
 	visitor->call = call;
-	visitor->coroutine = coroutine_current();
 	TRY(mutex_lock(call, &mutex));
 	tell(visitor->name);
 	coroutine_sleep(loop, visitor->stay);
@@ -121,13 +119,11 @@ static void one_that_waits_past_its_deadline_leaves_the_queue(void **state)
 	assert_null(last.refused);
 }
 
-/* Cancels its victim as the server does: marks the call and wakes it. */
 static void cancel(void *owner)
 {
 	struct visitor *victim = owner;
 
-	victim->call->cancelled = true;
-	coroutine_wake(victim->coroutine);
+	call_cancel(victim->call);
 }
 
 static void one_that_is_cancelled_leaves_the_queue(void **state)

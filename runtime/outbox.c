@@ -20,6 +20,7 @@ static struct {
 	const char *self;
 	struct loop_timer *timer;
 	struct link waiting; /* fetches that found nothing */
+	struct call *round; /* that runs now, once it does */
 	bool running, again, stopping;
 	int64_t last; /* the last position seen */
 } outbox;
@@ -69,6 +70,9 @@ static struct status number_events(struct call *call, void *context)
 	int64_t last;
 
 	(void)context;
+	if (outbox.stopping)
+		return STATUS_OK;
+	outbox.round = call;
 	db_then(unit, &NUMBER_EVENTS);
 	db_bind_int(unit, "limit", ROUND_LIMIT);
 	TRY(db_run(call, unit));
@@ -95,6 +99,7 @@ static void round_done(void *context, struct status status)
 {
 	(void)context;
 	outbox.running = false;
+	outbox.round = NULL;
 	if (status.reason != NULL && !outbox.stopping)
 		log_warn("events were not numbered", LOG_TEXT("reason", status.reason->name));
 	if (outbox.again && !outbox.stopping)
@@ -134,6 +139,8 @@ void outbox_stop(void)
 {
 	outbox.stopping = true;
 	loop_timer_cancel(outbox.timer);
+	if (outbox.round != NULL)
+		call_cancel(outbox.round);
 	wake_fetchers();
 }
 

@@ -6,7 +6,6 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/coroutine.h"
 #include "runtime/rpc_private.h"
 #include "runtime/rpc_status.h"
 #include "runtime/trace.h"
@@ -109,11 +108,8 @@ void rpc_call_closed(struct rpc_event *event, bool ok)
 	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, closed);
 
 	(void)ok;
-	if (sc->cancelled != 0) {
-		sc->call.cancelled = true;
-		if (sc->handler != NULL)
-			coroutine_wake(sc->handler);
-	}
+	if (sc->cancelled != 0)
+		call_cancel(&sc->call);
 	rpc_call_event_seen(sc);
 }
 

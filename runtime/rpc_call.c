@@ -58,9 +58,9 @@ static void run_handler(void *argument)
 {
 	struct rpc_server_call *sc = argument;
 
-	sc->handler = coroutine_current();
+	sc->call.coroutine = coroutine_current();
 	sc->outcome = run(sc);
-	sc->handler = NULL;
+	sc->call.coroutine = NULL;
 	sc->handled = true;
 	if (sc->waits)
 		rpc_core_errand(sc->server->core, &sc->errand);

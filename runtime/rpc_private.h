@@ -122,8 +122,7 @@ struct rpc_server_call {
 	bool answered;        /* nothing is left but to wait for these events */
 
 	void *request;
-	struct coroutine *handler; /* while it runs */
-	bool waits;                /* it has gone on after its first wait, so an errand is needed to answer */
+	bool waits; /* the handler has gone on after its first wait, so an errand is needed to answer */
 	bool handled;
 	struct rpc_errand errand;
 	struct status outcome;

@@ -182,7 +182,7 @@ static bool is_overdue(const struct rpc_server_call *sc, int64_t now)
 {
 	const int64_t latest = sc->started + MESSAGE_WITHIN;
 
-	if (sc->message_here || sc->answered || sc->handler != NULL)
+	if (sc->message_here || sc->answered || sc->call.coroutine != NULL)
 		return false;
 	return now >= (sc->call.deadline < latest ? sc->call.deadline : latest);
 }

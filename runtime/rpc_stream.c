@@ -13,7 +13,7 @@ static void end_transfer(struct rpc_server_call *sc, struct status status)
 {
 	sc->transfer_status = status;
 	sc->transferring = false;
-	coroutine_wake(sc->handler);
+	coroutine_wake(sc->call.coroutine);
 }
 
 /* Core cannot be told to give an operation up without its call. */

@@ -31,6 +31,7 @@ struct step_state {
 	struct service *service;
 	const struct service_step *step;
 	struct loop_timer *timer;
+	struct call *call; /* that runs now */
 };
 
 /* The process. */
@@ -119,8 +120,11 @@ static void drain(struct service *service)
 	log_info("draining", LOG_INT("calls", rpc_server_calls(service->server)));
 	health_set(false);
 	health_close();
-	for (size_t i = 0; i < service->n_steps; i++)
+	for (size_t i = 0; i < service->n_steps; i++) {
 		loop_timer_cancel(service->steps[i].timer);
+		if (service->steps[i].call != NULL)
+			call_cancel(service->steps[i].call);
+	}
 	events_stop(service->events, events_stopped, service);
 	rpc_server_drain(service->server, service->settings.drain_ms * CLOCK_MILLISECOND, calls_drained, service);
 }
@@ -261,6 +265,7 @@ static struct status run_step(struct call *call, void *context)
 {
 	struct step_state *state = context;
 
+	state->call = call;
 	return state->step->run(call);
 }
 
@@ -269,6 +274,7 @@ static void step_done(void *context, struct status status)
 	struct step_state *state = context;
 	struct service *service = state->service;
 
+	state->call = NULL;
 	service->steps_running--;
 	if (service->draining) {
 		check_stopped(service);
@@ -293,7 +299,7 @@ static void add_step(struct service *service, const struct service_step *step)
 {
 	struct step_state *state = &service->steps[service->n_steps++];
 
-	*state = (struct step_state){ service, step, NULL };
+	*state = (struct step_state){ .service = service, .step = step };
 	state->timer = loop_timer_new(service->loop, start_step, state);
 	loop_timer_set(state->timer, step->period);
 }

@@ -132,6 +132,23 @@ class System {
 		await run(path.join(ROOT, 'deploy/local/databases.sh'), [this.database]);
 	}
 
+	// Stops the server's processes that work for a service's database, as a machine does that no longer gets on (SIGSTOP). New connections still work.
+	async freezeDatabase(name) {
+		const rows = await this.sql(name, `SELECT pid FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid() AND backend_type = 'client backend'`);
+		this.frozen = rows.map(([pid]) => Number(pid));
+		if (this.frozen.length === 0) throw new Error(`nobody is connected to ${name}`);
+		for (const pid of this.frozen) process.kill(pid, 'SIGSTOP');
+	}
+
+	thawDatabase() {
+		for (const pid of this.frozen ?? []) process.kill(pid, 'SIGCONT');
+		this.frozen = undefined;
+	}
+
+	stopDatabase() {
+		return run(path.join(ROOT, 'deploy/local/postgres.sh'), ['stop', this.cluster]);
+	}
+
 	// port: a loopback port to listen on as well, for clients that know no Unix sockets.
 	startService(name, flags = [], port = undefined) {
 		const peers = (PEERS[name] ?? []).map((peer) => `--${peer}-address=${this.address(peer)}`);

@@ -9,7 +9,7 @@ import { patience, until } from '../harness/wait.mjs';
 let system;
 
 before(async () => {
-	system = await startSystem({ services: ['customers'], gateway: false });
+	system = await startSystem({ services: ['customers', 'ordering'], gateway: false });
 });
 after(() => system?.stop());
 
@@ -53,5 +53,30 @@ describe('SIGTERM under load', () => {
 		system.startService('customers');
 		await system.ready('customers');
 		t.diagnostic(`start to SERVING ${(performance.now() - began).toFixed(0)} ms`);
+	});
+});
+
+describe('SIGTERM without a database', () => {
+	// Ordering has everything that may wait: two consumers, the sequencer, and steps of maintenance.
+	it('ends in time what waits for a frozen one, and for none', async (t) => {
+		await system.freezeDatabase('ordering');
+		try {
+			const ended = await system.programs.ordering.stop();
+			t.diagnostic(`frozen: ended ${ended.ms.toFixed(0)} ms after SIGTERM`);
+			assert.deepEqual([ended.code, ended.signal], [0, null]);
+			assert.ok(ended.ms < patience(10_000));
+		} finally {
+			system.thawDatabase();
+		}
+		system.startService('ordering');
+		await system.ready('ordering');
+		await system.stopDatabase();
+		// By the time that a round of the sequencer was given up, everything waits.
+		const missed = () => system.programs.ordering.lines().some((line) => line.msg === 'events were not numbered');
+		await until('the database to be missed', async () => !(await system.serving('ordering')) && missed(), 30_000);
+		const ended = await system.programs.ordering.stop();
+		t.diagnostic(`gone: ended ${ended.ms.toFixed(0)} ms after SIGTERM`);
+		assert.deepEqual([ended.code, ended.signal], [0, null]);
+		assert.ok(ended.ms < patience(10_000));
 	});
 });
