@@ -2,8 +2,8 @@
 #include "runtime/call.h"
 
 #include "base/clock.h"
-#include "base/uuid.h"
 #include "runtime/coroutine.h"
+#include "runtime/trace.h"
 
 #define FIRST_BLOCK ((size_t)16 * 1024)
 #define BUDGET ((size_t)64 * 1024 * 1024) /* for what a spawned call decodes; it asks for no more than it can hold */
@@ -61,21 +61,6 @@ static int64_t deadline_after(int64_t timeout)
 	return timeout >= CLOCK_NEVER - now ? CLOCK_NEVER : now + timeout;
 }
 
-/* The root of a trace of its own, sampled (W3C Trace Context, 3.2.2). Ids of zeros only, which are invalid, do not come from the kernel in practice. */
-static const char *new_trace_parent(struct arena *arena)
-{
-	struct buf text = buf_new(arena);
-	uint8_t ids[24];
-
-	random_bytes(ids, sizeof(ids));
-	buf_text(&text, "00-");
-	buf_hex(&text, ids, 16);
-	buf_byte(&text, '-');
-	buf_hex(&text, ids + 16, 8);
-	buf_text(&text, "-01");
-	return text.data;
-}
-
 void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t timeout,
 		struct status (*work)(struct call *call, void *context),
 		void (*done)(void *context, struct status status), void *context)
@@ -90,7 +75,7 @@ void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t tim
 		.deadline = deadline_after(timeout),
 		.time = clock_now(),
 		.actor = arena_strdup(arena, actor),
-		.trace_parent = new_trace_parent(arena),
+		.trace_parent = trace_child(arena, STR("")),
 	};
 	spawned->work = work;
 	spawned->done = done;
