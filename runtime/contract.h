@@ -85,6 +85,7 @@ struct contract_field {
 	uint32_t number;
 	enum contract_type type;
 	bool repeated, packed, map;
+	bool ids;  /* text that is an id (FORMAT_UUID), or a message that holds one at any depth */
 	int oneof; /* index of the oneof it belongs to, or -1 */
 	const struct contract_message *message;
 	const struct contract_enum *enumeration;

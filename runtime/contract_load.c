@@ -9,6 +9,7 @@
 /* A message that has its name and waits for its fields. */
 struct declared {
 	struct contract_message *message;
+	struct contract_field *fields; /* of the message, once it has them */
 	const Google__Protobuf__DescriptorProto *proto;
 	bool proto3;
 	struct declared *next;
@@ -51,7 +52,7 @@ static void declare_message(struct load *load, const char *scope, const Google__
 	message->full_name = contract_full_name(contract, scope, proto->name);
 	message->map_entry = proto->options != NULL && proto->options->map_entry;
 	contract_index_add(contract, &contract->messages, message->full_name, message);
-	*declared = (struct declared){ message, proto, proto3, load->declared };
+	*declared = (struct declared){ message, NULL, proto, proto3, load->declared };
 	load->declared = declared;
 	for (size_t i = 0; i < proto->n_nested_type; i++)
 		declare_message(load, message->full_name, proto->nested_type[i], proto3);
@@ -105,6 +106,7 @@ static void define_field(struct contract *contract, struct contract_field *field
 		field->enumeration = resolve(&contract->enums, proto->type_name);
 	field->map = field->repeated && field->message != NULL && field->message->map_entry;
 	contract_read_rules(contract, proto->options, &field->rules);
+	field->ids = field->type == CONTRACT_STRING && field->rules.format == FORMAT_UUID;
 }
 
 static int by_number(const void *a, const void *b)
@@ -114,7 +116,7 @@ static int by_number(const void *a, const void *b)
 	return (first->number > second->number) - (first->number < second->number);
 }
 
-static void define_message(struct contract *contract, const struct declared *declared)
+static void define_message(struct contract *contract, struct declared *declared)
 {
 	const Google__Protobuf__DescriptorProto *proto = declared->proto;
 	struct contract_field *fields = arena_array(contract->arena, proto->n_field, sizeof(*fields));
@@ -124,8 +126,45 @@ static void define_message(struct contract *contract, const struct declared *dec
 	for (size_t i = 0; i < proto->n_field; i++)
 		define_field(contract, &fields[i], proto->field[i], declared->proto3);
 	qsort(fields, proto->n_field, sizeof(*fields), by_number);
+	declared->fields = fields;
 	declared->message->fields = fields;
 	declared->message->n_fields = proto->n_field;
+}
+
+static bool has_ids(const struct contract_message *message)
+{
+	for (size_t i = 0; i < message->n_fields; i++)
+		if (message->fields[i].ids)
+			return true;
+	return false;
+}
+
+/* From a message to the fields that hold it. */
+static bool spread_ids(const struct declared *declared)
+{
+	bool spread = false;
+
+	for (size_t i = 0; i < declared->message->n_fields; i++) {
+		struct contract_field *field = &declared->fields[i];
+
+		if (field->ids || field->message == NULL || !has_ids(field->message))
+			continue;
+		field->ids = true;
+		spread = true;
+	}
+	return spread;
+}
+
+/* Messages may hold each other in circles, so this goes on until it finds no more. */
+static void spread_all_ids(const struct declared *all)
+{
+	bool spread;
+
+	do {
+		spread = false;
+		for (const struct declared *declared = all; declared != NULL; declared = declared->next)
+			spread |= spread_ids(declared);
+	} while (spread);
 }
 
 static void define_method(struct contract *contract, const char *service,
@@ -172,8 +211,9 @@ void contract_load_types(struct contract *contract, const Google__Protobuf__File
 
 	for (size_t i = 0; i < set->n_file; i++)
 		declare_file(&load, set->file[i]);
-	for (const struct declared *declared = load.declared; declared != NULL; declared = declared->next)
+	for (struct declared *declared = load.declared; declared != NULL; declared = declared->next)
 		define_message(contract, declared);
+	spread_all_ids(load.declared);
 	contract->methods = arena_array(contract->arena, count_methods(set), sizeof(*contract->methods));
 	for (size_t i = 0; i < set->n_file; i++)
 		for (size_t j = 0; j < set->file[i]->n_service; j++)

@@ -1,4 +1,4 @@
-/* Packing and unpacking. Checking is in pb_rules.c, the forms of texts in pb_format.c. See pb.h. */
+/* Packing and unpacking. Requests are in pb_request.c, checking is in pb_rules.c, the forms of texts in pb_format.c. See pb.h. */
 #include "runtime/pb.h"
 
 #include <stdio.h>

@@ -4,12 +4,12 @@
  * Invariants
  * - Bytes from a caller are checked against the contract before protobuf-c sees them: wire types, UTF-8 without NUL, known enum values, the field rules.
  *   All violations are answered at once, each with its path from the request message ("customer.addresses[2].label").
+ * - A request that was let in has its ids (FORMAT_UUID) in lower case, whatever case they came in (RFC 9562, 4): they are compared, kept and answered as texts.
  * - Unpacking allocates from the call's arena; a message that unpacks to more than the budget is refused, not served.
  * - Checking and unpacking run on the loop's own stack (protobuf-c recurses); at most PB_MAX_DEPTH messages may be nested.
  *
  * Usage
- *     TRY(pb_check(arena, method->input, bytes));
- *     TRY(pb_unpack(arena, descriptor, bytes, &message));
+ *     TRY(pb_request(arena, method->input, descriptor, bytes, &request));
  *     struct str reply = pb_pack(arena, message);
  */
 #ifndef QUAYSIDE_RUNTIME_PB_H
@@ -40,6 +40,10 @@ struct status pb_check(struct arena *arena, const struct contract_message *messa
 /* Unpacks into the arena. Fails with MESSAGE_TOO_COMPLEX at the arena's budget, MALFORMED_MESSAGE otherwise. */
 struct status pb_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, struct str bytes,
 			void **ret_message) MUST_USE;
+
+/* A request: checked, unpacked, its ids in lower case. The descriptor is that of the message. Fails as pb_check() and pb_unpack() do. */
+struct status pb_request(struct arena *arena, const struct contract_message *message,
+			 const ProtobufCMessageDescriptor *descriptor, struct str bytes, void **ret_request) MUST_USE;
 
 /* Packs into the arena: canonical for one build of the contracts (fields by number). */
 struct str pb_pack(struct arena *arena, const ProtobufCMessage *message);

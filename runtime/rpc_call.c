@@ -99,8 +99,7 @@ static struct status open_request(struct rpc_server_call *sc)
 	if (bytes.len > (size_t)sc->server->limits.max_message)
 		return status_printf(call->arena, &MESSAGE_TOO_COMPLEX, "A request may have at most %lld bytes.",
 				     (long long)sc->server->limits.max_message);
-	TRY(pb_check(call->arena, call->method->input, bytes));
-	TRY(pb_unpack(call->arena, sc->served->input, bytes, &sc->request));
+	TRY(pb_request(call->arena, call->method->input, sc->served->input, bytes, &sc->request));
 	if (call->method->policy.write)
 		call->request = pb_pack(call->arena, sc->request);
 	return call_check(call);

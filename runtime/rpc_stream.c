@@ -87,8 +87,7 @@ static struct status read_message(struct rpc_server_call *sc)
 	bytes = rpc_bytes(arena, sc->payload);
 	if (bytes.data == NULL)
 		return status_of(&MALFORMED_MESSAGE);
-	TRY(pb_check(arena, sc->call.method->input, bytes));
-	return pb_unpack(arena, sc->transfer_type, bytes, &sc->transfer_message);
+	return pb_request(arena, sc->call.method->input, sc->transfer_type, bytes, &sc->transfer_message);
 }
 
 static void end_receive(struct rpc_server_call *sc, bool ok)
