@@ -12,17 +12,15 @@
 #include "runtime/health.h"
 #include "runtime/write.h"
 
-/* ThreadSanitizer takes milliseconds for each stack, and has a limit of its own for them. */
-#ifdef __has_feature
-#define HAS_FEATURE(name_) __has_feature(name_)
-#else
-#define HAS_FEATURE(name_) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
-#define MANY 200
-#else
-#define MANY 2000
-#endif
+/* ThreadSanitizer takes milliseconds for each stack, and has a limit of its own for them; to valgrind a stack is a search through all of them. */
+#define MANY (slow_tools() ? 200 : 2000)
+
+static bool slow_tools(void)
+{
+	const char *mode = getenv("QUAYSIDE_MODE");
+
+	return mode != NULL && (strcmp(mode, "tsan") == 0 || strcmp(mode, "valgrind") == 0);
+}
 
 /* Stand-ins for write.c, weak, so that linking both is no error: nothing here writes. */
 __attribute__((weak)) void write_open(struct call *call)
@@ -111,16 +109,20 @@ static int tear_down(void **state)
 
 /* ---- Deadlines and cancellation ---- */
 
+/* Time enough for a call to reach the server, also where everything is slow, once it is connected. */
+#define SHORT_TIME (500 * CLOCK_MILLISECOND)
+
 static struct status misses_its_deadline(struct call *call)
 {
-	const int64_t started = clock_monotonic();
 	struct asker asker;
+	int64_t started;
 
-	(void)call;
-	start_asker(&asker, "gate", 100 * CLOCK_MILLISECOND);
+	TRY(ask(call, "", NULL));
+	started = clock_monotonic();
+	start_asker(&asker, "gate", SHORT_TIME);
 	await_asker(&asker);
 	assert_string_equal(asker.reason, "DEADLINE_PASSED");
-	assert_in_range(clock_monotonic() - started, 80 * CLOCK_MILLISECOND, PATIENCE / 2);
+	assert_in_range(clock_monotonic() - started, SHORT_TIME * 4 / 5, PATIENCE / 2);
 	until(one_was_cancelled); /* the handler hears of it */
 	until(no_calls);
 	return STATUS_OK;
@@ -136,8 +138,8 @@ static struct status misses_its_nested_deadline(struct call *call)
 {
 	struct asker asker;
 
-	(void)call;
-	start_asker(&asker, "nested gate", 200 * CLOCK_MILLISECOND);
+	TRY(ask(call, "", NULL));
+	start_asker(&asker, "nested gate", SHORT_TIME);
 	await_asker(&asker);
 	assert_string_equal(asker.reason, "DEADLINE_PASSED");
 	until(one_was_cancelled); /* two calls away */
@@ -176,8 +178,7 @@ static struct status is_cancelled(struct call *call)
 	(void)call;
 	start_asker(&asker, "nested gate", PATIENCE);
 	until(one_at_gate);
-	asker.call->cancelled = true;
-	coroutine_wake(asker.coroutine);
+	call_cancel(asker.call);
 	await_asker(&asker);
 	assert_string_equal(asker.reason, "CALL_CANCELLED");
 	until(one_was_cancelled); /* two calls away */
@@ -193,7 +194,7 @@ static void cancelling_reaches_the_peers_of_a_peer(void **state)
 
 /* ---- Room ---- */
 
-static struct asker askers[MANY];
+static struct asker askers[2000];
 
 static bool room_is_full(void)
 {
