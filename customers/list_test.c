@@ -84,7 +84,7 @@ static void customers_of_one_moment_are_listed_once(void **state)
 		create(new_customer(arena_printf(service_arena(), "%d", i), "Byron"));
 	seen = names(request);
 	assert_int_equal(strlen(seen), 7);
-	for (char name = '0'; name < '7'; name++)
+	for (int name = '0'; name < '7'; name++)
 		assert_non_null(strchr(seen, name));
 }
 

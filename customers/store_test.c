@@ -10,7 +10,7 @@
 
 #include "customers/store_test.h"
 
-#define MANY 20
+#define MANY 10
 #define PAGE 3
 
 static struct status unblock(const char *customer_id, const char *reason, const char *etag)
