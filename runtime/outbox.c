@@ -20,7 +20,7 @@ static struct {
 	const char *self;
 	struct loop_timer *timer;
 	struct link waiting; /* fetches that found nothing */
-	struct call *round; /* that runs now, once it does */
+	struct call *round;  /* that runs now, once it does */
 	bool running, again, stopping;
 	int64_t last; /* the last position seen */
 } outbox;
@@ -154,6 +154,7 @@ void outbox_free(void)
 	loop_timer_free(outbox.timer);
 	outbox.loop = NULL;
 	outbox.stopping = false;
+	outbox.last = 0;
 }
 
 static Events__Event *read_event(struct call *call, const struct db_rows *rows, size_t row)
@@ -238,6 +239,9 @@ struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int6
 		TRY(fetch_now(call, after, limit, reply));
 		if (reply->n_events > 0 || clock_monotonic() >= until || outbox.stopping)
 			return STATUS_OK;
+		/* What was numbered after we looked, and before we waited, wakes nobody. */
+		if (outbox.last > reply->last_position)
+			continue;
 		wait_for_events(call, until - clock_monotonic());
 		TRY(call_check(call));
 	}
