@@ -1,11 +1,11 @@
 // `make bench`: what Quayside costs, always beside something well known in the same run, as ratios of medians of interleaved rounds.
 // The machine may be shared and noisy: look at the ratios, not at the absolute figures.
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BUILD, type } from '../test/harness/contract.mjs';
 import { makeCustomer } from '../test/harness/fixtures.mjs';
-import { freePort, SERVICES, startSystem } from '../test/harness/system.mjs';
+import { freePort, SERVICES } from '../test/harness/system.mjs';
+import { benchmark, goOn, withServer, withSystem } from './lifetime.mjs';
 import { cpuOf, frame, h2load, median, memoryOf } from './measure.mjs';
 import { submitBesidePgbench } from './submit.mjs';
 
@@ -23,12 +23,6 @@ function row(cells, widths = [44, 16, 16, 16, 16]) {
 	console.log(cells.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[0]) : String(cell).padStart(widths[i] ?? 16))).join(''));
 }
 
-async function startPeer() {
-	const peer = spawn(path.join(BUILD, 'bench/peer'), ['127.0.0.1:0'], { stdio: ['pipe', 'pipe', 'inherit'] });
-	const port = await new Promise((resolve) => peer.stdout.once('data', (line) => resolve(Number(line))));
-	return { pid: peer.pid, port, stop: () => peer.stdin.end() };
-}
-
 // CPU microseconds of the server per call, by h2load, one round.
 async function cpuPerCall(server, call) {
 	const before = cpuOf(server.pid);
@@ -40,12 +34,16 @@ async function cpuPerCall(server, call) {
 
 async function serverCpu(folder) {
 	heading(`Server CPU per call (h2load, ${LOAD.connections} connections x ${LOAD.streams} streams, medians of ${ROUNDS} interleaved rounds)`);
-	const system = await startSystem({ services: [], gateway: false });
+	await withSystem({ services: [], gateway: false }, (system) =>
+		withServer(path.join(BUILD, 'bench/peer'), ['127.0.0.1:0'], (peer) => compareCpu(folder, system, { pid: peer.pid, port: Number(peer.says) })));
+	console.log('The C++ server holds its answers in code; ours checks the request and, for Get, asks PostgreSQL.');
+}
+
+async function compareCpu(folder, system, peer) {
 	const port = await freePort();
 	system.startService('customers', ['--log-level=warn'], port);
 	await system.ready('customers');
 	const customer = await makeCustomer(system);
-	const peer = await startPeer();
 	const calls = [
 		{ name: 'health Check', path: '/grpc.health.v1.Health/Check', body: path.join(folder, 'check'), bytes: encode('grpc.health.v1.HealthCheckRequest', {}) },
 		{ name: 'customers Get', path: '/quayside.customers.v1.CustomerService/GetCustomer', body: path.join(folder, 'get'),
@@ -63,16 +61,17 @@ async function serverCpu(folder) {
 		const [a, b] = [median(ours.map((r) => r.micros)), median(theirs.map((r) => r.micros))];
 		row([call.name, a.toFixed(1), b.toFixed(1), (a / b).toFixed(2), (median(ours.map((r) => r.rate)) / median(theirs.map((r) => r.rate))).toFixed(2)]);
 	}
-	console.log('The C++ server holds its answers in code; ours checks the request and, for Get, asks PostgreSQL.');
-	peer.stop();
-	await system.stop();
 }
 
 async function startAndMemory() {
 	heading(`Start to SERVING on an existing database (median of ${ROUNDS}), and memory of the idle processes`);
-	const system = await startSystem();
+	await withSystem({}, restartAndWeigh);
+}
+
+async function restartAndWeigh(system) {
 	const times = Object.fromEntries([...SERVICES, 'all five'].map((name) => [name, []]));
 	for (let round = 0; round < ROUNDS; round++) {
+		goOn();
 		await Promise.all(SERVICES.map((name) => system.programs[name].stop()));
 		const began = performance.now();
 		await Promise.all(SERVICES.map(async (name) => {
@@ -93,25 +92,27 @@ async function startAndMemory() {
 	row(['services and gateway together', '', '', sum.toFixed(1)]);
 	const database = await databaseMemory(system);
 	row(['PostgreSQL, all its processes', '', '', database.toFixed(1)]);
-	await system.stop();
 }
 
 async function databaseMemory(system) {
 	const [[living]] = await system.sql('customers', "SELECT pid FROM pg_stat_activity WHERE datname = 'customers' AND pid <> pg_backend_pid() LIMIT 1");
 	const postmaster = Number(fs.readFileSync(`/proc/${living}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')[1]);
 	const children = fs.readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ').map(Number);
-	// The process of the query above may just have ended.
-	return [postmaster, ...children].filter((pid) => fs.existsSync(`/proc/${pid}`)).reduce((sum, pid) => sum + memoryOf(pid).pss, 0);
+	return [postmaster, ...children].reduce((sum, pid) => sum + shareOf(pid), 0);
 }
 
-const folder = fs.mkdtempSync('/tmp/qb');
-fs.chmodSync(folder, 0o755);
-process.env.TMPDIR = folder;
-process.env.QUAYSIDE_PG_HOME = folder;
-try {
+// Proportional memory; nothing for a process that has just ended, as those of the query above.
+function shareOf(pid) {
+	try {
+		return memoryOf(pid).pss;
+	} catch (error) {
+		if (['ENOENT', 'ESRCH'].includes(error.code)) return 0;
+		throw error;
+	}
+}
+
+await benchmark(async (folder) => {
 	await serverCpu(folder);
 	await submitBesidePgbench({ heading, row, seconds: SECONDS });
 	await startAndMemory();
-} finally {
-	fs.rmSync(folder, { recursive: true, force: true });
-}
+});

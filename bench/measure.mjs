@@ -1,9 +1,7 @@
 // Small things that every benchmark needs: medians, the CPU time and memory of processes, and h2load as a load generator that nobody here wrote.
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import { promisify } from 'node:util';
+import { run } from './lifetime.mjs';
 
-const run = promisify(execFile);
 const TICKS = 100; // USER_HZ of Linux
 
 export function median(values) {

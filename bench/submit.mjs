@@ -3,20 +3,17 @@
 // What "the same statements" are is not claimed but recorded: the server logs the statements of one SubmitOrder with their parameters, in all databases, in their transactions.
 // From that log a pgbench script is made: fresh ids in place of the recorded ones, one of the same products, everything else as it was. It runs against one database that has all
 // tables. So pgbench does what PostgreSQL has to do for one order, one transaction at a time for each client, and nothing else: no network hop, no check, no protobuf.
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { ROOT, type } from '../test/harness/contract.mjs';
+import { type } from '../test/harness/contract.mjs';
 import { EUR, makeCustomer, receive } from '../test/harness/fixtures.mjs';
-import { freePort, SERVICES, startSystem } from '../test/harness/system.mjs';
+import { freePort, SERVICES } from '../test/harness/system.mjs';
+import { run, withSystem } from './lifetime.mjs';
 import { frame, h2load, median } from './measure.mjs';
 
-const run = promisify(execFile);
 const CLIENTS = [1, 8, 32, 128];
 const ROUNDS = 3;
 const PRODUCTS = 8;
-const POSTGRES = path.join(ROOT, 'deploy/local/postgres.sh');
 const SKU = (n) => `BENCH-${n}`;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SUBMIT = 'quayside.ordering.v1.OrderService/SubmitOrder';
@@ -31,8 +28,8 @@ function psql(system, database, query) {
 // pgbench takes one connection for each client, more than our services ever need.
 async function admitMany(system) {
 	await psql(system, 'postgres', `ALTER SYSTEM SET max_connections = ${2 * Math.max(...CLIENTS)}`);
-	await run(POSTGRES, ['stop', system.cluster]);
-	await run(POSTGRES, ['start', system.cluster]);
+	await system.stopDatabase();
+	await system.startDatabase();
 }
 
 async function prepare(system) {
@@ -142,7 +139,10 @@ async function pgbenchRate(system, script, clients, seconds) {
 
 export async function submitBesidePgbench({ heading, row, seconds }) {
 	heading(`SubmitOrder per second beside pgbench with the same statements (medians of ${ROUNDS} interleaved rounds)`);
-	const system = await startSystem({ services: [], gateway: false });
+	await withSystem({ services: [], gateway: false }, (system) => compare(system, row, seconds));
+}
+
+async function compare(system, row, seconds) {
 	await admitMany(system);
 	const port = await freePort();
 	for (const name of SERVICES) system.startService(name, ['--log-level=warn'], name === 'ordering' ? port : undefined);
@@ -172,5 +172,4 @@ export async function submitBesidePgbench({ heading, row, seconds }) {
 		}
 		row([clients, median(ours).toFixed(0), median(theirs).toFixed(0), (median(ours) / median(theirs)).toFixed(2)]);
 	}
-	await system.stop();
 }

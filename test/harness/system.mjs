@@ -44,6 +44,7 @@ export class Program {
 		this.process = spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...this.environment } });
 		fs.closeSync(log);
 		this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve({ code, signal })));
+		this.process.on('error', (error) => fs.appendFileSync(this.log, `${error.message}\n`)); // it could not be started
 	}
 
 	get pid() {
@@ -92,7 +93,7 @@ export class Program {
 }
 
 function valgrind(name) {
-	const report = process.env.QUAYSIDE_REPORTS ?? '/tmp/valgrind';
+	const report = process.env.QUAYSIDE_REPORTS ?? path.join(os.tmpdir(), 'valgrind');
 	return ['valgrind', '--quiet', '--leak-check=full', '--errors-for-leak-kinds=definite', '--show-leak-kinds=definite', '--error-exitcode=99',
 		`--log-file=${report}.${name}.%p`];
 }
