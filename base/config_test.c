@@ -32,12 +32,15 @@ static const struct setting SETTINGS[] = {
 	SETTING_END,
 };
 
-static char directory[] = "/tmp/config_test.XXXXXX";
+static char directory[256];
 static char printed[1 << 14];
 
 static int make_directory(void **state)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	(void)state;
+	snprintf(directory, sizeof(directory), "%s/config_test.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	return mkdtemp(directory) == NULL ? -1 : 0;
 }
 
@@ -209,7 +212,7 @@ static void a_secret_is_not_taken_from_a_flag_nor_shown(void **state)
 /* Writes a file and points the variable at it; returns the path (to be unlinked). */
 static const char *value_file(const char *variable, const void *data, size_t len)
 {
-	static char path[64];
+	static char path[sizeof(directory) + 8];
 
 	snprintf(path, sizeof(path), "%s/value", directory);
 	FILE *file = fopen(path, "w");

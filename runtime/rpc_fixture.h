@@ -2,7 +2,8 @@
  * rpc_fixture: a server, a client and a loop in one process, for the tests of rpc_*.c. Included by tests only.
  *
  * Invariants
- * - Each test has a scene of its own, in a folder of its own, and leaves nothing behind: calls, coroutines and files are counted at its end.
+ * - Each test has a scene of its own, in a folder of its own below TMPDIR, and leaves nothing behind: calls, coroutines and files are counted at its end.
+ *   The folder is removed also when a test fails.
  * - What a client does is a call of its own (as_client()); it may wait for anything, with a limit that fails the test.
  *
  * Usage
@@ -14,6 +15,7 @@
 #define QUAYSIDE_RUNTIME_RPC_FIXTURE_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +50,7 @@ static struct {
 	struct rpc_server *server;
 	struct rpc_client *client;
 	struct loop_timer *alarm;
-	char folder[64], socket[80], address[96];
+	char folder[96], socket[108], lock[116], address[116];
 	bool drained, worked;
 
 	/* What handlers wait at, until the test opens it. */
@@ -100,6 +102,32 @@ static inline void run_loop(void)
 	loop_timer_cancel(scene.alarm);
 }
 
+static inline void remove_files(void)
+{
+	unlink(scene.lock);
+	unlink(scene.socket);
+	rmdir(scene.folder);
+}
+
+static inline void on_abort(int number)
+{
+	remove_files();
+	raise(number);
+}
+
+static inline void make_folder(void)
+{
+	const struct sigaction action = { .sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND };
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(scene.folder, sizeof(scene.folder), "%s/rpc-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	assert_non_null(mkdtemp(scene.folder));
+	snprintf(scene.socket, sizeof(scene.socket), "%s/socket", scene.folder);
+	snprintf(scene.lock, sizeof(scene.lock), "%s.lock", scene.socket);
+	snprintf(scene.address, sizeof(scene.address), "unix:%s", scene.socket);
+	assert_int_equal(sigaction(SIGABRT, &action, NULL), 0);
+}
+
 static inline void scene_start(const struct rpc_service *const *services, const struct rpc_limits *limits,
 			       struct db *db)
 {
@@ -107,10 +135,7 @@ static inline void scene_start(const struct rpc_service *const *services, const 
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	memset(&scene, 0, sizeof(scene));
 	list_init(&scene.gate);
-	snprintf(scene.folder, sizeof(scene.folder), "/tmp/quayside-rpc-XXXXXX");
-	assert_non_null(mkdtemp(scene.folder));
-	snprintf(scene.socket, sizeof(scene.socket), "%s/socket", scene.folder);
-	snprintf(scene.address, sizeof(scene.address), "unix:%s", scene.socket);
+	make_folder();
 	scene.loop = loop_new();
 	scene.alarm = loop_timer_new(scene.loop, too_late, NULL);
 	scene.core = rpc_core_new(scene.loop);
@@ -129,8 +154,6 @@ static inline void on_drained(void *context)
 
 static inline void scene_end(void)
 {
-	char lock[96];
-
 	if (!scene.drained) {
 		rpc_server_drain(scene.server, 0, on_drained, NULL);
 		run_loop();
@@ -142,10 +165,8 @@ static inline void scene_end(void)
 	loop_timer_free(scene.alarm);
 	loop_free(scene.loop);
 	assert_int_equal(coroutine_count(), 0);
-	snprintf(lock, sizeof(lock), "%s.lock", scene.socket);
-	unlink(lock);
-	unlink(scene.socket);
-	assert_int_equal(rmdir(scene.folder), 0);
+	remove_files();
+	assert_int_equal(access(scene.folder, F_OK), -1);
 }
 
 /* A client's work. When it fails, so does the test. */

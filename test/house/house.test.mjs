@@ -40,6 +40,8 @@ const HOUSE = [
 	['sql', 'gateway/a.c', '	f("  DELETE FROM b");', '	/* "DELETE FROM b" */'],
 	['built-sql', 'ordering/store.c', '	x = arena_printf(a, "SELECT %s", y);', '	x = arena_printf(a, "%s", y);'],
 	['unfinished', 'docs/a.md', 'TODO: write', 'done'],
+	['shared-folder', 'runtime/a_test.c', '	mkdtemp("/tmp/a-XXXXXX");', '	mkdtemp(strcat(getenv("TMPDIR"), "/a-XXXXXX")); /* not in "/tmp/" */'],
+	['shared-folder', 'bench/a.mjs', "fs.mkdtempSync('/tmp/a')", "fs.mkdtempSync(path.join(os.tmpdir(), 'a'))"],
 	['absolute-path', 'docs/a.md', 'see /home/someone/file', 'see ~/file and the home/ folder'],
 	['registry', '.npmrc', 'registry=https://registry.npmjs.org/', 'save-exact=true'],
 	['registry', 'package-lock.json', '{ "resolved": "x" }', '{ "integrity": "x" }'],
