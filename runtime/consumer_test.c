@@ -35,7 +35,7 @@ static struct status take_effect(struct call *call, const Events__Event *event, 
 {
 	struct db_unit *unit = db_unit(call, &TAKE_EFFECT);
 	struct write write = { .aggregate_type = "effect",
-			       .aggregate_id = arena_printf(call->arena, "%s %s", call->producer, event->aggregate_id),
+			       .aggregate_id = arena_printf(call->arena, "%s %d", call->producer, plan.tries),
 			       .version = event->aggregate_version,
 			       .action = "TakeEffect",
 			       .from_state = "",
@@ -94,6 +94,7 @@ static struct db_statement CURSOR_A =
 static struct db_statement CURSOR_B =
     DB_WRITE("cursor_b", "SELECT coalesce(max(position), -1) AS n FROM consumer_cursor WHERE producer = 'b'");
 static struct db_statement COUNT_EFFECTS = DB_WRITE("count_effects", "SELECT count(*) AS n FROM effect");
+/* How often a cursor was to be moved. */
 static struct db_statement COUNT_MOVES = DB_WRITE("count_moves", "SELECT count(*) AS n FROM move");
 
 /* Effects as a number with a digit for each: 123 for the events 1, 2 and 3 in this order. */
@@ -180,7 +181,6 @@ static struct status what_is_delivered_twice_is_handled_once(struct call *call)
 	await_number(call, &CURSOR_A, 9);
 	await_count(call, &plan.tries, 10);
 	assert_int_equal(number(call, &EFFECTS_A), 123456789);
-	assert_int_equal(number(call, &COUNT_MOVES), 9);
 	return STATUS_OK;
 }
 
@@ -234,15 +234,17 @@ static struct db_statement TELL_MIXED = DB_WRITE(
 		  " (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"
 		  " SELECT gen_random_uuid(), 'thing', 'x', n, CASE n % 4 WHEN 0 THEN 'google.protobuf.Duration'"
 		  " ELSE 'google.protobuf.Timestamp' END, decode('08' || lpad(to_hex(n), 2, '0'), 'hex'), '', now()"
-		  " FROM generate_series(1, 10) AS n ORDER BY n");
+		  " FROM generate_series(1, 8) AS n ORDER BY n");
 
-/* 4 and 8 have an effect, which takes the cursor past those before; 9 and 10 are left to the end of the batch. */
+/* 4 and 8 have an effect, which takes the cursor past those before; then nothing is left to do. */
 static struct status skipped_events_go_along_with_effects(struct call *call)
 {
 	consume_as("a");
 	await_number(call, &CURSOR_A, 0);
 	TRY(run_only(call, &TELL_MIXED));
 	events_written();
+	await_number(call, &CURSOR_A, 8);
+	TRY(tell_of_type(call, SHOUT, "x", 9, 10));
 	await_number(call, &CURSOR_A, 10);
 	assert_int_equal(number(call, &EFFECTS_A), 48);
 	assert_int_equal(number(call, &COUNT_MOVES), 3);
@@ -259,7 +261,7 @@ static struct status what_was_skipped_before_a_failure_stays_skipped(struct call
 	await_count(call, &plan.tries, 4);
 	assert_int_equal(number(call, &CURSOR_A), 7);
 	plan.fail_at = 0;
-	await_number(call, &CURSOR_A, 10);
+	await_number(call, &CURSOR_A, 8);
 	assert_int_equal(number(call, &EFFECTS_A), 48);
 	return STATUS_OK;
 }

@@ -124,11 +124,12 @@ static inline int make_database(void **state)
 	conninfo = pg_start();
 	if (!migrate(conninfo, none))
 		return -1;
-	pg_execute(conninfo,
-		   "CREATE TABLE effect (producer text NOT NULL, n bigint NOT NULL); CREATE TABLE move (one boolean);"
-		   " CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS"
-		   " $$ BEGIN INSERT INTO move VALUES (true); RETURN NULL; END $$;"
-		   " CREATE TRIGGER moved AFTER UPDATE ON consumer_cursor FOR EACH ROW EXECUTE FUNCTION note_move()");
+	pg_execute(
+	    conninfo,
+	    "CREATE TABLE effect (producer text NOT NULL, n bigint NOT NULL); CREATE TABLE move (one boolean);"
+	    " CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS"
+	    " $$ BEGIN INSERT INTO move VALUES (true); RETURN NULL; END $$;"
+	    " CREATE TRIGGER moved AFTER UPDATE ON consumer_cursor FOR EACH STATEMENT EXECUTE FUNCTION note_move()");
 	return 0;
 }
 

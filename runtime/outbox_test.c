@@ -341,6 +341,7 @@ static struct status stopping_ends_the_waiting(struct call *call)
 	await_end(call, &waiter);
 	assert_ok(waiter.outcome);
 	assert_int_equal(waiter.number, 0);
+	assert_true(waiter.took < PATIENCE / 2);
 	TRY(tell(call, "a", 1, 1)); /* nobody numbers it any more, and nobody minds */
 	assert_int_equal(number(call, &LAST_NUMBER), 0);
 	return STATUS_OK;
