@@ -34,8 +34,8 @@ struct consumer {
 	struct rpc_client *client; /* NULL: the service's own outbox */
 	struct loop_timer *timer;
 	struct call *call; /* that runs now */
-	int64_t position;            /* of the last event handled; -1: not read yet */
-	int64_t pause;               /* after a failure; 0 after a success */
+	int64_t position;  /* of the last event handled; -1: not read yet */
+	int64_t pause;     /* after a failure; 0 after a success */
 };
 
 struct events {
