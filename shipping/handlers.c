@@ -13,6 +13,7 @@ RPC_UNARY(get_shipment, Shipping__GetShipmentRequest, Shipping__Shipment);
 RPC_UNARY(list_shipments, Shipping__ListShipmentsRequest, Shipping__ListShipmentsResponse);
 RPC_UNARY(dispatch_shipment, Shipping__DispatchShipmentRequest, Shipping__Shipment);
 RPC_UNARY(deliver_shipment, Shipping__DeliverShipmentRequest, Shipping__Shipment);
+RPC_UNARY(cancel_shipment, Shipping__CancelShipmentRequest, Shipping__Shipment);
 RPC_UNARY(list_shipment_history, Shipping__ListShipmentHistoryRequest, Shipping__ListShipmentHistoryResponse);
 
 static const char *state_name(Shipping__ShipmentState state)
@@ -146,6 +147,44 @@ static struct status deliver_shipment(struct call *call, const Shipping__Deliver
 	return status_of(&CONCURRENT_CHANGE);
 }
 
+/* What a tombstone is made from. */
+static void make_unknown(struct call *call, char *shipment_id, Shipping__Shipment *reply)
+{
+	shipping__shipment__init(reply);
+	reply->shipment_id = shipment_id;
+	reply->create_time = pb_time(call->arena, call->time);
+}
+
+/*
+ * An id that is not known is remembered as cancelled, so that a CreateShipment that comes later is refused. Whoever
+ * stops a shipment may not know whether it was ever made.
+ */
+static struct status cancel_shipment(struct call *call, const Shipping__CancelShipmentRequest *request,
+				     Shipping__Shipment *reply)
+{
+	for (int round = 0; write_again(call, &round);) {
+		int64_t version = 0;
+		struct write write;
+		const char *from;
+		bool found, changed_now;
+
+		TRY(store_find(call, request->shipment_id, &found, reply, &version));
+		if (!found)
+			make_unknown(call, request->shipment_id, reply);
+		from = found ? state_name(reply->state) : "";
+		TRY(shipment_cancel(reply, &changed_now));
+		if (!changed_now)
+			return write_existing(call, &reply->base);
+		write = write_of(call, reply, version + 1, from);
+		write.reason = request->reason;
+		write.event = changed(call, reply);
+		TRY(found ? store_move(call, reply, &write) : store_create(call, reply, &write));
+		if (write.applied)
+			return STATUS_OK;
+	}
+	return status_of(&CONCURRENT_CHANGE);
+}
+
 static struct status list_shipment_history(struct call *call, const Shipping__ListShipmentHistoryRequest *request,
 					   Shipping__ListShipmentHistoryResponse *reply)
 {
@@ -159,6 +198,7 @@ static const struct rpc_method methods[] = {
 	RPC_METHOD("ListShipments", list_shipments),
 	RPC_METHOD("DispatchShipment", dispatch_shipment),
 	RPC_METHOD("DeliverShipment", deliver_shipment),
+	RPC_METHOD("CancelShipment", cancel_shipment),
 	RPC_METHOD("ListShipmentHistory", list_shipment_history),
 	RPC_METHODS_END,
 };

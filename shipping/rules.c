@@ -11,6 +11,7 @@ const struct reason SHIPMENT_DELIVERED = { CODE_FAILED_PRECONDITION, "SHIPMENT_D
 const struct reason SHIPMENT_CANCELLED = { CODE_FAILED_PRECONDITION, "SHIPMENT_CANCELLED",
 					   "The shipment has been cancelled." };
 
+#define UNKNOWN SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_UNSPECIFIED
 #define PENDING SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_PENDING
 #define DISPATCHED SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_DISPATCHED
 #define DELIVERED SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_DELIVERED
@@ -20,6 +21,7 @@ const struct reason SHIPMENT_CANCELLED = { CODE_FAILED_PRECONDITION, "SHIPMENT_C
 static const struct transition {
 	Shipping__ShipmentState from, to;
 } TRANSITIONS[] = {
+	{ UNKNOWN, CANCELLED }, /* a tombstone */
 	{ PENDING, DISPATCHED },
 	{ PENDING, CANCELLED },
 	{ DISPATCHED, DELIVERED },
@@ -161,5 +163,16 @@ struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__T
 	TRY(check_move(shipment->state, DELIVERED));
 	shipment->state = DELIVERED;
 	shipment->deliver_time = time;
+	return STATUS_OK;
+}
+
+struct status shipment_cancel(Shipping__Shipment *shipment, bool *ret_changed)
+{
+	const bool before = shipment->state == CANCELLED;
+
+	if (!before)
+		TRY(check_move(shipment->state, CANCELLED));
+	shipment->state = CANCELLED;
+	*ret_changed = !before;
 	return STATUS_OK;
 }

@@ -5,10 +5,13 @@
  * - A function that refuses changes nothing.
  * - The state changes only along one table, PENDING -> DISPATCHED -> DELIVERED and PENDING -> CANCELLED; why
  *   anything else is refused depends on the state alone.
+ * - A shipment that is not known can be cancelled as well: what is left of it is a tombstone, CANCELLED and without an
+ *   order, which refuses the shipment when it comes later.
  *
  * Usage
  *     TRY(shipment_dispatch(arena, shipment, request, time));
  *     TRY(shipment_deliver(shipment, time));
+ *     TRY(shipment_cancel(shipment, &changed));
  */
 #ifndef QUAYSIDE_SHIPPING_RULES_H
 #define QUAYSIDE_SHIPPING_RULES_H
@@ -46,5 +49,11 @@ struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipmen
 
 /* It has arrived at this time. */
 struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__Timestamp *time) MUST_USE;
+
+/*
+ * It is not to leave. One that is not known is given as a message with nothing but its id. *ret_changed is false when it
+ * had been cancelled before, which is no error: whoever stops a shipment may ask again.
+ */
+struct status shipment_cancel(Shipping__Shipment *shipment, bool *ret_changed) MUST_USE;
 
 #endif

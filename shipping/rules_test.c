@@ -175,12 +175,12 @@ static void nothing_else_is_allowed(void **state)
 {
 	static const struct {
 		Shipping__ShipmentState in;
-		const struct reason *dispatch, *deliver; /* NULL: allowed */
+		const struct reason *dispatch, *deliver, *cancel; /* NULL: allowed */
 	} MOVES[] = {
-		{ PENDING, NULL, &SHIPMENT_NOT_DISPATCHED },
-		{ DISPATCHED, &SHIPMENT_DISPATCHED, NULL },
-		{ DELIVERED, &SHIPMENT_DELIVERED, &SHIPMENT_DELIVERED },
-		{ CANCELLED, &SHIPMENT_CANCELLED, &SHIPMENT_CANCELLED },
+		{ PENDING, NULL, &SHIPMENT_NOT_DISPATCHED, NULL },
+		{ DISPATCHED, &SHIPMENT_DISPATCHED, NULL, &SHIPMENT_DISPATCHED },
+		{ DELIVERED, &SHIPMENT_DELIVERED, &SHIPMENT_DELIVERED, &SHIPMENT_DELIVERED },
+		{ CANCELLED, &SHIPMENT_CANCELLED, &SHIPMENT_CANCELLED, NULL },
 	};
 	Shipping__DispatchShipmentRequest asked = SHIPPING__DISPATCH_SHIPMENT_REQUEST__INIT;
 
@@ -188,9 +188,13 @@ static void nothing_else_is_allowed(void **state)
 	asked.carrier = text("Parcels Ltd");
 	for (size_t i = 0; i < sizeof(MOVES) / sizeof(MOVES[0]); i++) {
 		Shipping__Shipment *sent = shipment_in(MOVES[i].in), *brought = shipment_in(MOVES[i].in);
+		Shipping__Shipment *stopped = shipment_in(MOVES[i].in);
+		bool changed;
 
 		assert_ptr_equal(dispatch(sent, &asked).reason, MOVES[i].dispatch);
 		assert_ptr_equal(shipment_deliver(brought, &now).reason, MOVES[i].deliver);
+		assert_ptr_equal(shipment_cancel(stopped, &changed).reason, MOVES[i].cancel);
+		assert_int_equal(stopped->state, MOVES[i].cancel == NULL ? CANCELLED : MOVES[i].in);
 		if (MOVES[i].dispatch != NULL) {
 			assert_int_equal(sent->state, MOVES[i].in);
 			assert_string_equal(sent->carrier, "");
@@ -201,6 +205,22 @@ static void nothing_else_is_allowed(void **state)
 			assert_null(brought->deliver_time);
 		}
 	}
+}
+
+static void what_is_cancelled_stays_so(void **state)
+{
+	Shipping__Shipment *shipment = shipment_in(PENDING);
+	Shipping__Shipment unknown = SHIPPING__SHIPMENT__INIT;
+	bool changed = false;
+
+	(void)state;
+	assert_null(shipment_cancel(shipment, &changed).reason);
+	assert_true(changed);
+	assert_null(shipment_cancel(shipment, &changed).reason);
+	assert_false(changed);
+	assert_null(shipment_cancel(&unknown, &changed).reason);
+	assert_true(changed);
+	assert_true(status_is(shipment_same(arena, &unknown, request()), &SHIPMENT_CANCELLED));
 }
 
 struct part {
@@ -269,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_tombstone_refuses, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(a_shipment_goes_its_way, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(nothing_else_is_allowed, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(what_is_cancelled_stays_so, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(all_lines_in_full_are_the_whole, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(a_part_does_not_leave_alone, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(what_is_not_in_it_cannot_leave, make_arena, drop_arena),

@@ -245,7 +245,12 @@ static void bind_shipment(struct call *call, struct db_unit *unit, const Shippin
 	db_bind_text(unit, "tracking_url", shipment->tracking_url);
 	db_bind_text(unit, "search",
 		     arena_printf(call->arena, "%s %s %s", shipment->order_number, shipment->tracking_number,
-				  shipment->address->recipient));
+				  shipment->address == NULL ? "" : shipment->address->recipient));
+}
+
+static const char *null_if_empty(const char *text)
+{
+	return *text == '\0' ? NULL : text;
 }
 
 struct status store_create(struct call *call, const Shipping__Shipment *shipment, struct write *write)
@@ -253,9 +258,9 @@ struct status store_create(struct call *call, const Shipping__Shipment *shipment
 	struct db_unit *unit = db_unit(call, &CREATE_SHIPMENT);
 	struct status status;
 
-	db_bind_text(unit, "order_id", shipment->order_id);
+	db_bind_text(unit, "order_id", null_if_empty(shipment->order_id));
 	db_bind_text(unit, "order_number", shipment->order_number);
-	db_bind_text(unit, "customer_id", shipment->customer_id);
+	db_bind_text(unit, "customer_id", null_if_empty(shipment->customer_id));
 	bind_address(call, unit, "address", shipment->address);
 	db_bind_text(unit, "note", shipment->note);
 	bind_shipment(call, unit, shipment);

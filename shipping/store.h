@@ -33,7 +33,7 @@ struct status store_find(struct call *call, const char *shipment_id, bool *ret_f
 struct status store_list(struct call *call, const Shipping__ListShipmentsRequest *request, const struct page *page,
 			 size_t *ret_count, Shipping__Shipment ***ret_shipments) MUST_USE;
 
-/* Inserts a shipment; not applied when the id is known. */
+/* Inserts a shipment, or the tombstone of one that is not known; not applied when the id is known. */
 struct status store_create(struct call *call, const Shipping__Shipment *shipment, struct write *write) MUST_USE;
 
 /*

@@ -1,158 +1,16 @@
 /* What the store and the handlers of shipping promise, on a real database. */
-#include "shipping/store.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "base/uuid.h"
-#include "quayside/shipping/v1/events.pb-c.h"
-#include "runtime/migrate.h"
-#include "runtime/pb.h"
-#include "shipping/handlers.h"
-#include "shipping/rules.h"
-#include "test/harness/pg.h"
-#include "test/harness/service.h"
+#include "shipping/store_test.h"
 
-#define MANY 20
 #define PAGE 3
 
-extern const struct migration shipping_migrations[];
-
-static const char *conninfo;
-
-static int make_database(void **state)
-{
-	(void)state;
-	conninfo = pg_start();
-	return migrate(conninfo, shipping_migrations) ? 0 : -1;
-}
-
-static int open_service(void **state)
-{
-	(void)state;
-	pg_execute(conninfo, "TRUNCATE shipment, shipment_line, idempotency, history, outbox");
-	service_open(&shipment_service, conninfo);
-	return 0;
-}
-
-static int close_service(void **state)
-{
-	(void)state;
-	clock_thaw();
-	service_close();
-	return 0;
-}
-
-static char *text(const char *value)
-{
-	return arena_strdup(service_arena(), value);
-}
-
-static char *new_id(void)
-{
-	char id[UUID_TEXT];
-
-	uuid_new(id);
-	return text(id);
-}
-
-static Shipping__ShipmentLine *line(const char *sku, int64_t quantity)
-{
-	Shipping__ShipmentLine *made = pb_new(service_arena(), &shipping__shipment_line__descriptor);
-
-	made->item_id = new_id();
-	made->sku = text(sku);
-	made->name = text("Tea, \"first\" {flush}, \\ and 'more'");
-	made->quantity = quantity;
-	return made;
-}
-
-static Shipping__CreateShipmentRequest *new_shipment(const char *number, const char *recipient)
-{
-	Shipping__CreateShipmentRequest *made = pb_new(service_arena(), &shipping__create_shipment_request__descriptor);
-
-	made->shipment_id = new_id();
-	made->order_id = new_id();
-	made->order_number = text(number);
-	made->customer_id = new_id();
-	made->address = pb_new(service_arena(), &common__address__descriptor);
-	made->address->recipient = text(recipient);
-	made->address->line1 = text("12 St James's Square");
-	made->address->city = text("London");
-	made->address->country_code = text("GB");
-	made->lines = arena_array(service_arena(), 2, sizeof(*made->lines));
-	made->lines[0] = line("TEA-1", 5);
-	made->lines[1] = line("CUP-2", 1);
-	made->n_lines = 2;
-	made->note = text("ring twice");
-	return made;
-}
-
-static Shipping__Shipment *create(const Shipping__CreateShipmentRequest *request)
-{
-	void *reply;
-
-	assert_null(service_call("CreateShipment", NULL, &request->base, &reply).reason);
-	return reply;
-}
-
-static Shipping__Shipment *get(const char *shipment_id)
-{
-	Shipping__GetShipmentRequest request = SHIPPING__GET_SHIPMENT_REQUEST__INIT;
-	void *reply;
-
-	request.shipment_id = text(shipment_id);
-	assert_null(service_call("GetShipment", NULL, &request.base, &reply).reason);
-	return reply;
-}
-
-static Shipping__DispatchShipmentRequest *dispatch_of(const char *shipment_id)
-{
-	Shipping__DispatchShipmentRequest *made =
-	    pb_new(service_arena(), &shipping__dispatch_shipment_request__descriptor);
-
-	made->shipment_id = text(shipment_id);
-	made->carrier = text("Parcels Ltd");
-	made->tracking_number = text("PL-77");
-	made->tracking_url = text("https://parcels.example/PL-77");
-	return made;
-}
-
-static struct status try_to_dispatch(const char *shipment_id)
-{
-	return service_call("DispatchShipment", NULL, &dispatch_of(shipment_id)->base, NULL);
-}
-
-static Shipping__Shipment *dispatch(const char *shipment_id)
-{
-	void *reply;
-
-	assert_null(service_call("DispatchShipment", NULL, &dispatch_of(shipment_id)->base, &reply).reason);
-	return reply;
-}
-
-static struct status deliver(const char *shipment_id, const char *reason, const char *etag)
-{
-	Shipping__DeliverShipmentRequest request = SHIPPING__DELIVER_SHIPMENT_REQUEST__INIT;
-
-	request.shipment_id = text(shipment_id);
-	request.reason = text(reason);
-	request.etag = text(etag);
-	return service_call("DeliverShipment", NULL, &request.base, NULL);
-}
-
-static void assert_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
-{
-	struct str left = pb_pack(service_arena(), a), right = pb_pack(service_arena(), b);
-
-	assert_true(str_equal(left, right));
-}
+static struct db_statement COUNT_SHIPMENTS = DB_READ("count_shipments", "SELECT count(*) AS n FROM shipment");
 
 static void what_was_created_is_found(void **state)
 {
@@ -181,9 +39,6 @@ static void an_unknown_shipment_is_not_found(void **state)
 	assert_true(status_is(try_to_dispatch(request.shipment_id), &NOT_FOUND));
 	assert_true(status_is(deliver(request.shipment_id, "", ""), &NOT_FOUND));
 }
-
-static struct db_statement COUNT_SHIPMENTS = DB_READ("count_shipments", "SELECT count(*) AS n FROM shipment");
-static struct db_statement COUNT_EVENTS = DB_READ("count_events", "SELECT count(*) AS n FROM outbox");
 
 /* Under the same key, another key, no key; also from many callers at once. */
 static void the_same_id_is_one_shipment(void **state)
@@ -239,27 +94,6 @@ static void another_order_cannot_have_the_id(void **state)
 	request->order_id = new_id();
 	status = service_call("CreateShipment", "key", &request->base, NULL);
 	assert_true(status_is(status, &ALREADY_EXISTS));
-}
-
-static void a_tombstone_refuses_its_shipment(void **state)
-{
-	const Shipping__CreateShipmentRequest *request = new_shipment("ORD-1", "Ada Byron");
-	Shipping__ListShipmentsRequest list = SHIPPING__LIST_SHIPMENTS_REQUEST__INIT;
-	void *reply;
-	Shipping__ListShipmentsResponse *found;
-
-	(void)state;
-	pg_execute(
-	    conninfo,
-	    arena_printf(service_arena(),
-			 "INSERT INTO shipment (shipment_id, version, order_number, state, carrier, tracking_number,"
-			 " tracking_url, note, search, create_time, update_time)"
-			 " VALUES ('%s', 1, '', 'SHIPMENT_STATE_CANCELLED', '', '', '', '', '', now(), now())",
-			 request->shipment_id));
-	assert_true(status_is(service_call("CreateShipment", NULL, &request->base, NULL), &SHIPMENT_CANCELLED));
-	assert_null(service_call("ListShipments", NULL, &list.base, &reply).reason);
-	found = reply;
-	assert_int_equal(found->n_shipments, 0);
 }
 
 static void it_goes_its_way_and_is_told(void **state)
@@ -353,17 +187,6 @@ static void one_of_many_dispatches(void **state)
 	}
 	assert_int_equal(won, 1);
 	assert_int_equal(service_number(&COUNT_EVENTS), 2);
-}
-
-static void a_cancelled_row_does_not_leave(void **state)
-{
-	const Shipping__CreateShipmentRequest *request = new_shipment("ORD-1", "Ada Byron");
-
-	(void)state;
-	create(request);
-	pg_execute(conninfo, "UPDATE shipment SET state = 'SHIPMENT_STATE_CANCELLED'");
-	assert_true(status_is(try_to_dispatch(request->shipment_id), &SHIPMENT_CANCELLED));
-	assert_int_equal(get(request->shipment_id)->state, SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_CANCELLED);
 }
 
 static Shipping__ListShipmentsResponse *list(const Shipping__ListShipmentsRequest *request)
@@ -462,25 +285,21 @@ static void a_page_token_belongs_to_its_filters(void **state)
 	assert_true(status_is(service_call("ListShipments", NULL, &request.base, NULL), &INVALID_REQUEST));
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, open_service, close_service)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_created_is_found),
-		TEST(an_unknown_shipment_is_not_found),
-		TEST(the_same_id_is_one_shipment),
-		TEST(a_repeat_gets_the_same_bytes),
-		TEST(another_order_cannot_have_the_id),
-		TEST(a_tombstone_refuses_its_shipment),
-		TEST(it_goes_its_way_and_is_told),
-		TEST(history_and_events_tell_all_of_it),
-		TEST(what_is_not_allowed_changes_nothing),
-		TEST(one_of_many_dispatches),
-		TEST(a_cancelled_row_does_not_leave),
-		TEST(lists_are_in_order_and_complete),
-		TEST(a_search_finds_all_words),
-		TEST(a_page_token_belongs_to_its_filters),
+		STORE_TEST(what_was_created_is_found),
+		STORE_TEST(an_unknown_shipment_is_not_found),
+		STORE_TEST(the_same_id_is_one_shipment),
+		STORE_TEST(a_repeat_gets_the_same_bytes),
+		STORE_TEST(another_order_cannot_have_the_id),
+		STORE_TEST(it_goes_its_way_and_is_told),
+		STORE_TEST(history_and_events_tell_all_of_it),
+		STORE_TEST(what_is_not_allowed_changes_nothing),
+		STORE_TEST(one_of_many_dispatches),
+		STORE_TEST(lists_are_in_order_and_complete),
+		STORE_TEST(a_search_finds_all_words),
+		STORE_TEST(a_page_token_belongs_to_its_filters),
 	};
 
 	return cmocka_run_group_tests(tests, make_database, NULL);

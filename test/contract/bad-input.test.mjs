@@ -274,7 +274,7 @@ function spliced(method, path, payload) {
 
 // Fields that say which thing is meant, at the top of the request.
 function idFields(method) {
-	const creates = /^(Create|Submit|Receive|Adjust|Reserve|Issue|Release|List|Confirm|Fulfil)/.test(method.name);
+	const creates = /^(Create|Submit|Receive|Adjust|Reserve|Issue|Release|List|Confirm|Fulfil|CancelShipment$)/.test(method.name); // or remembers
 	return creates ? [] : method.input.fieldsArray.filter((field) => rulesOf(field).required && ['FORMAT_UUID', 'FORMAT_SKU'].includes(rulesOf(field).format));
 }
 
