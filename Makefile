@@ -31,7 +31,7 @@ export QUAYSIDE_PG_TEMPLATE := $(abspath $(BUILD))/pg-template
 O := $(BUILD)$(if $(MODE),/$(MODE))
 GEN := $(BUILD)/gen
 
-.PHONY: help setup build run test check asan tsan valgrind bench clean format
+.PHONY: help setup build run test fault check asan tsan valgrind bench clean format
 
 help: ## list the targets and the variables
 	@echo 'make [target] [VARIABLE=value]'
@@ -57,8 +57,12 @@ build: $(BUILD_CHECKS) $(PROGRAMS) $(UI) ## build the programs and the browser U
 run: build ## start everything and print a URL; Ctrl-C stops it; data stays in RUN_DIR (DEMO=0 starts without demo data)
 	@BUILD=$(O) UI_DIR=$(BUILD)/ui RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) exec deploy/local/run.sh
 
-test: build $(TESTS) $(SETUP_TEST) ## run all tests (ONLY=pattern runs some)
+# Tests of the storm need programs that can be made to fail; other tests do not wait for them.
+test: build $(TESTS) $(SETUP_TEST) $(if $(MODE),,$(if $(ONLY),$(if $(findstring storm,$(ONLY)),fault),fault)) ## run all tests (ONLY=pattern runs some)
 	@MODE=$(MODE) JOBS=$(JOBS) ONLY='$(ONLY)' test/harness/run-tests $(O) $(TESTS)
+
+fault: build ## build the programs that tests can make fail at chosen points (runtime/fault.h)
+	@$(MAKE) MODE=fault build
 
 check: $(CHECKS) ## contracts, format, static analysis, layer and house rules
 

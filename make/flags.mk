@@ -12,6 +12,7 @@ HARDENING := -fstack-protector-strong -fno-delete-null-pointer-checks -fno-stric
 OPTIMISE := -O2 -g
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 SANITIZE :=
+FAULT_POINTS :=
 ifeq ($(MODE),asan)
 OPTIMISE := -O1 -g -fno-omit-frame-pointer
 FORTIFY := -U_FORTIFY_SOURCE
@@ -23,8 +24,11 @@ SANITIZE := -fsanitize=thread
 else ifeq ($(MODE),valgrind)
 OPTIMISE := -O1 -g -fno-omit-frame-pointer
 FORTIFY := -U_FORTIFY_SOURCE
+else ifeq ($(MODE),fault)
+# Programs that can be made to fail at chosen points (runtime/fault.h), for test/storm.
+FAULT_POINTS := -DFAULT_POINTS
 else ifneq ($(MODE),)
-$(error MODE is asan, tsan, valgrind or empty, not '$(MODE)')
+$(error MODE is asan, tsan, valgrind, fault or empty, not '$(MODE)')
 endif
 
 # A sanitizer's extra branches confuse this one warning of gcc; plain builds keep it.
@@ -46,7 +50,7 @@ $(O)/toolchain.mk: make/flags.mk make/known-flags | $(SETUP_RUN)
 	   echo "HARDENING += $$(make/known-flags $(CC) $(HARDENING_IF_KNOWN))"; } > $@.tmp && mv $@.tmp $@
 include $(O)/toolchain.mk
 
-CPPFLAGS_ALL := -I. -I$(GEN) -D_GNU_SOURCE $(FORTIFY)
+CPPFLAGS_ALL := -I. -I$(GEN) -D_GNU_SOURCE $(FAULT_POINTS) $(FORTIFY)
 CODE := -std=gnu11 $(OPTIMISE) -fPIE -fvisibility=hidden -fno-common -ffile-prefix-map=$(CURDIR)=. $(HARDENING) $(SANITIZE)
 
 # Our own code, and code that others' tools wrote. Expanded per object: a module may add CPPFLAGS.

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "runtime/fault.h"
 #include "runtime/outbox.h"
 #include "runtime/pb.h"
 
@@ -116,6 +117,7 @@ static struct status handle(struct call *call, struct consumer *consumer, const 
 
 	if (event->position <= consumer->position)
 		return STATUS_OK; /* delivered twice */
+	FAULT_POINT("consumer.before_event");
 	status = dispatch(call, consumer, event);
 	if (status.reason != NULL) {
 		log_warn("event was not handled, will be tried again", LOG_TEXT("producer", consumer->producer),
@@ -127,6 +129,7 @@ static struct status handle(struct call *call, struct consumer *consumer, const 
 					     : status_message(status)));
 		return status;
 	}
+	FAULT_POINT("consumer.event_done");
 	consumer->position = event->position;
 	return STATUS_OK;
 }

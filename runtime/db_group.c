@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "runtime/fault.h"
 
 #define RESENDS_MAX 2             /* after connections that were lost */
 #define MARGIN (CLOCK_SECOND / 2) /* for the server to report its own timeout before we give the connection up */
@@ -149,10 +150,14 @@ void db_group_send(struct db_connection *connection)
 	connection->n_expected = connection->next_expected = 0;
 	connection->flushed = false;
 	loop_timer_set(connection->timer, patience(connection));
-	if (send_all(connection))
+	if (connection->class == DB_CLASS_WRITE && FAULT_FAILS("db.before_send"))
+		db_connection_lost(connection, true, "a fault that was asked for");
+	else if (send_all(connection))
 		db_connection_flush(connection);
 	else
 		db_connection_lost(connection, true, PQerrorMessage(connection->pg));
+	if (connection->class == DB_CLASS_WRITE && connection->flushed && FAULT_FAILS("db.sent"))
+		db_connection_lost(connection, true, "a fault that was asked for");
 }
 
 static void free_error(struct db_connection *connection)
@@ -253,6 +258,10 @@ static void finish(struct db_connection *connection)
 	const bool committed = connection->error == NULL;
 
 	loop_timer_cancel(connection->timer);
+	if (committed && connection->class == DB_CLASS_WRITE && FAULT_FAILS("db.committed")) {
+		db_connection_lost(connection, true, "a fault that was asked for");
+		return;
+	}
 	if (!committed && connection->stale) {
 		db_connection_lost(connection, true, PQresultErrorMessage(connection->error));
 		return;

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "runtime/coroutine.h"
+#include "runtime/fault.h"
 #include "runtime/pb.h"
 
 #define ROUND_PERIOD CLOCK_SECOND /* how soon another process's events are seen */
@@ -78,6 +79,8 @@ static struct status number_events(struct call *call, void *context)
 	TRY(db_run(call, unit));
 	rows = db_last_rows(unit);
 	last = db_int(rows, 0, "last");
+	if (last > outbox.last)
+		FAULT_POINT("outbox.numbered");
 	if (db_int(rows, 0, "numbered") == ROUND_LIMIT)
 		outbox.again = true;
 	if (last > outbox.last)

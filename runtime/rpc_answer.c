@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/fault.h"
 #include "runtime/rpc_private.h"
 #include "runtime/rpc_status.h"
 #include "runtime/trace.h"
@@ -189,11 +190,13 @@ void rpc_call_answer(struct rpc_server_call *sc)
 	size_t count;
 	grpc_metadata *trailers = make_trailers(sc, &count);
 
+	FAULT_POINT("rpc_server.before_answer");
 	sc->answered = true;
 	sc->duration = clock_monotonic() - sc->started;
 	rpc_core_catch(core);
 	send_answer(sc, trailers, count);
 	drop_trailers(trailers, count);
+	FAULT_POINT("rpc_server.answered");
 	rpc_core_run_caught(core, &sc->finished); /* may end the call */
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "runtime/coroutine.h"
+#include "runtime/fault.h"
 #include "runtime/pb.h"
 #include "runtime/rpc_private.h"
 #include "runtime/rpc_status.h"
@@ -186,6 +187,8 @@ static void on_ended(struct rpc_event *event, bool ok)
 	struct outgoing *out = RPC_OWNER(event, struct outgoing, ended);
 
 	(void)ok; /* a batch that receives the status succeeds, whatever the status */
+	if (FAULT_FAILS("rpc_client.received"))
+		out->code = GRPC_STATUS_UNAVAILABLE; /* an answer that was lost on its way */
 	out->status = out->code == GRPC_STATUS_OK ? read_reply(out) : read_failure(out);
 	out->replayed = rpc_metadata_find(&out->trailers, RPC_REPLAYED).data != NULL;
 	grpc_byte_buffer_destroy(out->payload);
@@ -293,10 +296,12 @@ static void add_metadata(struct outgoing *out, const char *key, const struct rpc
 static struct status run(struct outgoing *out)
 {
 	out->waiter = coroutine_current();
+	FAULT_POINT("rpc_client.before_send");
 	out->start.run = start_call;
 	out->cancel.run = cancel_call;
 	out->ended.run = on_ended;
 	rpc_core_errand(out->client->core, &out->start);
+	FAULT_POINT("rpc_client.sent");
 	while (!out->done) {
 		if (out->call->cancelled && !out->cancelling) {
 			out->cancelling = true;

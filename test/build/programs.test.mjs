@@ -26,6 +26,10 @@ for (const name of [...SERVICES, 'gateway']) {
 		assert.match(symbols, /__\w+_chk\b/, 'fortified calls');
 	});
 
+	test(`${name} cannot be made to fail by its environment (runtime/fault.h)`, () => {
+		assert.ok(!fs.readFileSync(binary(name)).includes('FAULT_FILE'));
+	});
+
 	test(`${name} names no path of the machine that built it`, () => {
 		assert.ok(!fs.readFileSync(binary(name)).includes(ROOT));
 	});
