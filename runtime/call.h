@@ -53,6 +53,8 @@ struct call {
 	bool committed;                /* the effect is in the database under the key */
 	const struct write_kept *kept; /* the answer that the key had */
 	const char *producer;          /* when an event is handled: the service that it came from */
+	int64_t parkings;              /* ... how often one of its events was parked, as far as we know */
+	bool requeued;                 /* ... the event was parked before */
 	int64_t skipped;               /* position of the last event that had no effect, if none after it had; or 0 */
 	struct str request;            /* the request, packed canonically: its fingerprint's source */
 

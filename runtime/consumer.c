@@ -1,55 +1,40 @@
-/* The consumer's side of events: fetch, handle each once, go on where it stopped. */
+/* See consumer.h. */
+#include "runtime/consumer.h"
+
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "runtime/fault.h"
 #include "runtime/outbox.h"
+#include "runtime/parking.h"
 #include "runtime/pb.h"
 
-#define CONSUMERS_MAX 8
 #define BATCH 50
 #define FETCH_WAIT (20 * CLOCK_SECOND)
 #define FETCH_TIMEOUT (25 * CLOCK_SECOND)
 #define HANDLE_TIMEOUT (10 * CLOCK_SECOND)
 #define PAUSE_MIN (50 * CLOCK_MILLISECOND)
-#define PAUSE_MAX (5 * CLOCK_SECOND)
+#define PAUSE_MAX (5 * CLOCK_SECOND) /* while somebody else is away */
+#define PAUSE_MAX_FAILED                                                                                               \
+	(500 * CLOCK_MILLISECOND) /* while the event itself fails, until it is parked: those behind it wait */
+
+const struct reason EVENT_REJECTED = { CODE_FAILED_PRECONDITION, "EVENT_REJECTED", "The event can never be handled." };
+
+/* The cursor is not where we thought: it is read again, at once. */
+static const struct reason CURSOR_MOVED = { CODE_ABORTED, "CURSOR_MOVED", "The cursor was moved meanwhile." };
 
 static struct db_statement OPEN_CURSOR = DB_WRITE(
     "open_cursor", "INSERT INTO consumer_cursor (producer, position) VALUES (:producer, 0) ON CONFLICT DO NOTHING");
 
 static struct db_statement READ_CURSOR =
-    DB_READ("read_cursor", "SELECT position FROM consumer_cursor WHERE producer = :producer");
+    DB_READ("read_cursor", "SELECT position, parkings, EXISTS (SELECT FROM event_parked p WHERE p.producer = :producer)"
+			   " AS parked FROM consumer_cursor WHERE producer = :producer");
 
 static struct db_statement SKIP_EVENTS =
-    DB_WRITE("skip_events",
-	     "UPDATE consumer_cursor SET position = :position WHERE producer = :producer AND position < :position");
+    DB_WRITE("skip_events", "UPDATE consumer_cursor SET position = :position WHERE producer = :producer"
+			    " AND position < :position AND parkings = :parkings RETURNING true AS moved");
 
 RPC_CLIENT(fetch_remote, events__event_service__descriptor, "FetchEvents", Events__FetchEventsRequest,
 	   Events__FetchEventsResponse)
-
-/* A consumer is a chain of calls, each started when the one before is done: fetch a batch, handle its events one by one. */
-struct consumer {
-	struct events *events;
-	const char *producer;
-	const struct event_handler *handlers;
-	struct rpc_client *client; /* NULL: the service's own outbox */
-	struct loop_timer *timer;
-	struct call *call; /* that runs now */
-	int64_t position;  /* of the last event handled; -1: not read yet */
-	int64_t pause;     /* after a failure; 0 after a success */
-};
-
-struct events {
-	struct loop *loop;
-	struct db *db;
-	const char *self;
-	struct consumer consumers[CONSUMERS_MAX];
-	size_t n_consumers;
-	bool stopping;
-	struct loop_timer *poll;
-	void (*stopped)(void *context);
-	void *context;
-};
 
 static struct status read_cursor(struct call *call, struct consumer *consumer)
 {
@@ -62,6 +47,8 @@ static struct status read_cursor(struct call *call, struct consumer *consumer)
 	TRY(db_run(call, unit));
 	rows = db_last_rows(unit);
 	consumer->position = db_int(rows, 0, "position");
+	consumer->parkings = db_int(rows, 0, "parkings");
+	consumer->parked = db_bool(rows, 0, "parked");
 	return STATUS_OK;
 }
 
@@ -95,47 +82,152 @@ static const struct event_handler *handler_of(const struct consumer *consumer, c
 	return NULL;
 }
 
-static struct status dispatch(struct call *call, struct consumer *consumer, const Events__Event *event)
+struct status event_skip(struct call *call, const Events__Event *event)
+{
+	call->skipped = event->position;
+	return STATUS_OK;
+}
+
+struct status event_reject(struct call *call, const char *why)
+{
+	return status_private(call->arena, &EVENT_REJECTED, "%s", why);
+}
+
+const char *event_error(struct call *call, struct status status)
+{
+	const char *private = status.detail == NULL ? NULL : status.detail->private;
+
+	return arena_printf(call->arena, "%s: %s", status.reason->name,
+			    private != NULL ? private : status_message(status));
+}
+
+bool event_may_recover(struct status status)
+{
+	switch (status_code(status)) {
+	case CODE_OK:
+	case CODE_CANCELLED:
+	case CODE_UNKNOWN:
+	case CODE_DEADLINE_EXCEEDED:
+	case CODE_RESOURCE_EXHAUSTED:
+	case CODE_ABORTED:
+	case CODE_UNAVAILABLE:
+		return true;
+	case CODE_INVALID_ARGUMENT:
+	case CODE_NOT_FOUND:
+	case CODE_ALREADY_EXISTS:
+	case CODE_PERMISSION_DENIED:
+	case CODE_FAILED_PRECONDITION:
+	case CODE_OUT_OF_RANGE:
+	case CODE_UNIMPLEMENTED:
+	case CODE_INTERNAL:
+	case CODE_DATA_LOSS:
+	case CODE_UNAUTHENTICATED:
+		return false;
+	}
+	return false;
+}
+
+struct status event_dispatch(struct call *call, const struct consumer *consumer, const Events__Event *event)
 {
 	const struct event_handler *handler = handler_of(consumer, event);
+	struct status status;
 	void *payload;
 
 	call->producer = consumer->producer;
+	call->parkings = consumer->parkings;
 	call->trace_parent = *event->trace_parent != '\0' ? event->trace_parent : call->trace_parent;
 	call->deadline = clock_monotonic() + HANDLE_TIMEOUT;
 	call->time = clock_now();
 	if (handler == NULL)
 		return event_skip(call, event);
-	TRY(pb_unpack(call->arena, handler->payload,
-		      (struct str){ (const char *)event->payload->value.data, event->payload->value.len }, &payload));
+	status =
+	    pb_unpack(call->arena, handler->payload,
+		      (struct str){ (const char *)event->payload->value.data, event->payload->value.len }, &payload);
+	if (status.reason != NULL)
+		return event_reject(call, event_error(call, status));
 	return handler->handle(call, event, payload);
 }
 
-static struct status handle(struct call *call, struct consumer *consumer, const Events__Event *event)
+static void log_failure(struct call *call, const struct consumer *consumer, const Events__Event *event, bool parked,
+			const char *error)
+{
+	const struct log_field fields[] = {
+		LOG_TEXT("producer", consumer->producer),
+		LOG_INT("position", event->position),
+		LOG_TEXT("type", event->payload != NULL ? event->payload->type_url : ""),
+		LOG_TEXT("aggregate_id", event->aggregate_id),
+		LOG_INT("tries", consumer->tries),
+		LOG_TEXT("err", error),
+		LOG_TEXT("trace", call->trace_parent),
+		{ NULL, NULL, 0 },
+	};
+
+	if (parked)
+		log_event(LOG_ERROR, "event was not handled and is parked", fields);
+	else
+		log_event(LOG_WARN, "event was not handled, will be tried again", fields);
+}
+
+/* Once more, or put aside: then the cursor is read again. */
+static struct status give_up(struct call *call, struct consumer *consumer, const Events__Event *event,
+			     struct status failure)
+{
+	bool parked;
+
+	if (consumer->failed != event->position)
+		consumer->tries = 0;
+	consumer->failed = event->position;
+	if (!event_may_recover(failure))
+		consumer->tries++;
+	if (failure.reason != &EVENT_REJECTED && consumer->tries < EVENT_TRIES) {
+		log_failure(call, consumer, event, false, event_error(call, failure));
+		return failure;
+	}
+	TRY(parking_park(call, consumer, event, consumer->tries, failure, &parked));
+	if (parked)
+		log_failure(call, consumer, event, true, event_error(call, failure));
+	return status_of(&CURSOR_MOVED);
+}
+
+/* Aggregates of the batch that have parked events. */
+struct blocked {
+	size_t n_ids;
+	char **ids;
+};
+
+static bool is_blocked(const struct blocked *blocked, const char *aggregate_id)
+{
+	for (size_t i = 0; i < blocked->n_ids; i++) {
+		if (str_is(str_of(blocked->ids[i]), aggregate_id))
+			return true;
+	}
+	return false;
+}
+
+static struct status handle(struct call *call, struct consumer *consumer, const struct blocked *blocked,
+			    const Events__Event *event)
 {
 	struct status status;
+	bool parked = true;
 
 	if (event->position <= consumer->position)
 		return STATUS_OK; /* delivered twice */
 	FAULT_POINT("consumer.before_event");
-	status = dispatch(call, consumer, event);
-	if (status.reason != NULL) {
-		log_warn("event was not handled, will be tried again", LOG_TEXT("producer", consumer->producer),
-			 LOG_INT("position", event->position),
-			 LOG_TEXT("type", event->payload != NULL ? event->payload->type_url : ""),
-			 LOG_TEXT("aggregate_id", event->aggregate_id), LOG_TEXT("reason", status.reason->name),
-			 LOG_TEXT("err", status.detail != NULL && status.detail->private != NULL
-					     ? status.detail->private
-					     : status_message(status)));
-		return status;
+	if (is_blocked(blocked, event->aggregate_id) && handler_of(consumer, event) != NULL) {
+		TRY(parking_park_behind(call, consumer, event, &parked));
+		call->skipped = 0;
+	} else {
+		status = event_dispatch(call, consumer, event);
+		if (status.reason != NULL)
+			return give_up(call, consumer, event, status);
 	}
 	FAULT_POINT("consumer.event_done");
 	consumer->position = event->position;
-	return STATUS_OK;
+	return parked ? STATUS_OK : status_of(&CURSOR_MOVED);
 }
 
 /* Keeps in mind how far the events without effect went. */
-static struct status save_skipped(struct call *call, const struct consumer *consumer)
+static struct status save_skipped(struct call *call, struct consumer *consumer)
 {
 	struct db_unit *unit = db_unit(call, &SKIP_EVENTS);
 
@@ -143,7 +235,9 @@ static struct status save_skipped(struct call *call, const struct consumer *cons
 		return STATUS_OK;
 	db_bind_text(unit, "producer", consumer->producer);
 	db_bind_int(unit, "position", call->skipped);
-	return db_run(call, unit);
+	db_bind_int(unit, "parkings", consumer->parkings);
+	TRY(db_run(call, unit));
+	return db_count(db_rows(unit, 0)) > 0 ? STATUS_OK : status_of(&CURSOR_MOVED);
 }
 
 /* One round: a batch, from fetching it to its last event. */
@@ -151,38 +245,42 @@ static struct status consume(struct call *call, void *context)
 {
 	struct consumer *consumer = context;
 	Events__FetchEventsResponse *batch = NULL;
+	struct blocked blocked = { 0 };
 	struct status status = STATUS_OK;
 
 	consumer->call = call;
 	if (consumer->position < 0)
 		TRY(read_cursor(call, consumer));
 	TRY(fetch(call, consumer, &batch));
-	for (size_t i = 0; i < batch->n_events && !consumer->events->stopping && status.reason == NULL; i++)
-		status = handle(call, consumer, batch->events[i]);
+	if (consumer->parked)
+		TRY(parking_find(call, consumer->producer, batch->events, batch->n_events, &blocked.n_ids,
+				 &blocked.ids));
+	for (size_t i = 0; i < batch->n_events && !consumer->stopping && status.reason == NULL; i++)
+		status = handle(call, consumer, &blocked, batch->events[i]);
 	TRY(save_skipped(call, consumer));
 	return status;
 }
 
-static void check_stopped(struct events *events);
+static int64_t pause_after(struct status status, int64_t last)
+{
+	const int64_t longest = event_may_recover(status) ? PAUSE_MAX : PAUSE_MAX_FAILED;
+	const int64_t pause = last == 0 ? PAUSE_MIN : last * 2;
+
+	if (status.reason == NULL || status.reason == &CURSOR_MOVED)
+		return 0;
+	return pause < longest ? pause : longest;
+}
 
 static void consumed(void *context, struct status status)
 {
 	struct consumer *consumer = context;
 
 	consumer->call = NULL;
-	if (consumer->events->stopping) {
-		check_stopped(consumer->events);
+	if (consumer->stopping)
 		return;
-	}
-	if (status.reason == NULL) {
-		consumer->pause = 0;
-	} else {
-		/* The cursor may have moved with an outcome that we did not learn. */
-		consumer->position = -1;
-		consumer->pause = consumer->pause == 0 ? PAUSE_MIN : consumer->pause * 2;
-		if (consumer->pause > PAUSE_MAX)
-			consumer->pause = PAUSE_MAX;
-	}
+	if (status.reason != NULL)
+		consumer->position = -1; /* it may have moved with an outcome that we did not learn */
+	consumer->pause = pause_after(status, consumer->pause);
 	loop_timer_set(consumer->timer, consumer->pause);
 }
 
@@ -190,86 +288,37 @@ static void next_round(void *owner)
 {
 	struct consumer *consumer = owner;
 
-	call_spawn(consumer->events->loop, consumer->events->db, consumer->events->self, FETCH_TIMEOUT, consume,
-		   consumed, consumer);
+	call_spawn(consumer->loop, consumer->db, consumer->self, FETCH_TIMEOUT, consume, consumed, consumer);
 }
 
-struct status event_skip(struct call *call, const Events__Event *event)
+void consumer_start(struct consumer *consumer, struct loop *loop, struct db *db, const char *self,
+		    const struct event_consumer *spec, struct rpc_client *client)
 {
-	call->skipped = event->position;
-	return STATUS_OK;
+	*consumer = (struct consumer){ .loop = loop,
+				       .db = db,
+				       .self = self,
+				       .producer = spec->producer,
+				       .handlers = spec->handlers,
+				       .client = client,
+				       .position = -1 };
+	consumer->timer = loop_timer_new(loop, next_round, consumer);
+	loop_timer_set(consumer->timer, 0);
 }
 
-struct events *events_start(struct loop *loop, struct db *db, const char *self)
+void consumer_stop(struct consumer *consumer)
 {
-	static struct events events; /* one per process, like its outbox */
-
-	events = (struct events){ .loop = loop, .db = db, .self = self };
-	outbox_start(loop, db, self);
-	return &events;
+	consumer->stopping = true;
+	loop_timer_cancel(consumer->timer);
+	if (consumer->call != NULL)
+		call_cancel(consumer->call);
 }
 
-void events_consume(struct events *events, const struct event_consumer *consumer, struct rpc_client *client)
+bool consumer_idle(const struct consumer *consumer)
 {
-	struct consumer *state = &events->consumers[events->n_consumers];
-
-	if (events->n_consumers == CONSUMERS_MAX)
-		abort(); /* a service's list of consumers is written by us */
-	events->n_consumers++;
-	*state = (struct consumer){ .events = events,
-				    .producer = consumer->producer,
-				    .handlers = consumer->handlers,
-				    .client = client,
-				    .position = -1 };
-	state->timer = loop_timer_new(events->loop, next_round, state);
-	loop_timer_set(state->timer, 0);
+	return consumer->call == NULL;
 }
 
-/* Reports the end once nothing runs any more; the sequencer's last round has no hook, so it is looked at again. */
-static void check_stopped(struct events *events)
+void consumer_free(struct consumer *consumer)
 {
-	for (size_t i = 0; i < events->n_consumers; i++) {
-		if (events->consumers[i].call != NULL)
-			return;
-	}
-	if (!outbox_idle()) {
-		loop_timer_set(events->poll, CLOCK_MILLISECOND);
-		return;
-	}
-	if (events->stopped != NULL) {
-		void (*stopped)(void *) = events->stopped;
-
-		events->stopped = NULL;
-		stopped(events->context);
-	}
-}
-
-static void poll_stopped(void *owner)
-{
-	check_stopped(owner);
-}
-
-void events_stop(struct events *events, void (*stopped)(void *context), void *context)
-{
-	events->stopping = true;
-	events->stopped = stopped;
-	events->context = context;
-	events->poll = loop_timer_new(events->loop, poll_stopped, events);
-	outbox_stop();
-	for (size_t i = 0; i < events->n_consumers; i++) {
-		struct consumer *consumer = &events->consumers[i];
-
-		loop_timer_cancel(consumer->timer);
-		if (consumer->call != NULL)
-			call_cancel(consumer->call);
-	}
-	loop_timer_set(events->poll, 0);
-}
-
-void events_free(struct events *events)
-{
-	for (size_t i = 0; i < events->n_consumers; i++)
-		loop_timer_free(events->consumers[i].timer);
-	loop_timer_free(events->poll);
-	outbox_free();
+	loop_timer_free(consumer->timer);
 }

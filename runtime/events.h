@@ -6,7 +6,8 @@
  * - The sequencer numbers committed events 1, 2, 3, ... without gaps; it takes a row lock, so any number of processes may run it.
  * - FetchEvents hands out numbered events in order and waits when there are none.
  * - A consumer commits its effects and its cursor in one transaction: every event has its effect exactly once, however often it is delivered.
- *   A handler that fails is tried again, later each time; the events behind it wait.
+ *   A handler that fails is tried again, later each time; the events behind it wait. What fails again and again for a reason of its own is parked
+ *   with the events of its aggregate behind it (parking.h), and the others go on.
  *
  * Usage
  *     static const struct event_handler handlers[] = {
@@ -64,10 +65,17 @@ void events_written(void);
 void events_stop(struct events *events, void (*stopped)(void *context), void *context);
 void events_free(struct events *events);
 
-/* Opens the statement of an event's effects: `accepted` has a row if this delivery is the one that moves the cursor and the guard holds. */
+/*
+ * Opens the statement of an event's effects: `accepted` has a row if this delivery is the one that moves the cursor (or, of a requeued event, that takes it out of the
+ * parking) and the guard holds.
+ */
 #define EVENT_BEGIN(guard_)                                                                                            \
-	"WITH guard AS (" guard_ "), accepted AS (UPDATE consumer_cursor SET position = :w_position FROM guard"        \
-	" WHERE producer = :w_producer AND position < :w_position RETURNING 1 AS one)" WRITE_RECORD_
+	"WITH guard AS (" guard_ "), moved AS (UPDATE consumer_cursor SET position = :w_position FROM guard"           \
+	" WHERE NOT :w_requeued::boolean AND producer = :w_producer AND position < :w_position"                        \
+	" AND parkings = :w_parkings RETURNING 1 AS one)"                                                              \
+	", released AS (DELETE FROM event_parked USING guard WHERE :w_requeued::boolean AND producer = :w_producer"    \
+	" AND position = :w_position RETURNING 1 AS one)"                                                              \
+	", accepted AS (SELECT one FROM moved UNION ALL SELECT one FROM released)" WRITE_RECORD_
 
 /* As write_run(), for a statement that was opened by EVENT_BEGIN. Not applied: the guard did not hold, or another process was faster. */
 struct status event_write(struct call *call, const Events__Event *event, struct db_unit *unit,
@@ -75,5 +83,9 @@ struct status event_write(struct call *call, const Events__Event *event, struct 
 
 /* Nothing to do: the cursor moves past the event with the next effect, or at the end of the batch, so that a crowd of such events costs one commit. */
 struct status event_skip(struct call *call, const Events__Event *event) MUST_USE;
+
+/* Fails with EVENT_REJECTED: this event can never be handled, now or later, so that it is parked at once. why is for the operator. */
+extern const struct reason EVENT_REJECTED;
+struct status event_reject(struct call *call, const char *why) MUST_USE;
 
 #endif

@@ -171,8 +171,10 @@ static inline struct status stop_events(struct call *call, struct job *job)
 static inline int open_scene(void **state)
 {
 	(void)state;
-	pg_execute(conninfo, "TRUNCATE outbox RESTART IDENTITY; TRUNCATE history, consumer_cursor, effect, move;"
-			     " UPDATE outbox_sequence SET last = 0");
+	pg_execute(conninfo,
+		   "TRUNCATE outbox RESTART IDENTITY; TRUNCATE history, idempotency, consumer_cursor, event_parked,"
+		   " outbox_consumer, effect, move;"
+		   " UPDATE outbox_sequence SET last = 0, forgotten = 0");
 	work_open(conninfo);
 	assert_ok(work_run(start_events, NULL));
 	return 0;

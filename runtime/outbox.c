@@ -249,17 +249,3 @@ struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int6
 		TRY(call_check(call));
 	}
 }
-
-RPC_UNARY(fetch_events, Events__FetchEventsRequest, Events__FetchEventsResponse);
-
-static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
-				  Events__FetchEventsResponse *reply)
-{
-	int64_t wait = request->wait == NULL ? 0 : request->wait->seconds * CLOCK_SECOND + request->wait->nanos / 1000;
-
-	return outbox_fetch(call, request->after_position, request->limit, wait, reply);
-}
-
-static const struct rpc_method methods[] = { RPC_METHOD("FetchEvents", fetch_events), RPC_METHODS_END };
-
-const struct rpc_service events_service = { &events__event_service__descriptor, methods };

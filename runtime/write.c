@@ -226,6 +226,8 @@ struct status event_write(struct call *call, const Events__Event *event, struct 
 	bind_record(call, unit, write);
 	db_bind_text(unit, "w_producer", call->producer);
 	db_bind_int(unit, "w_position", event->position);
+	db_bind_int(unit, "w_parkings", call->parkings);
+	db_bind_bool(unit, "w_requeued", call->requeued);
 	TRY(run(call, unit, write));
 	if (write->applied)
 		call->skipped = 0; /* the cursor is past them now */
