@@ -125,6 +125,27 @@ static void bind_second_event(struct call *call, struct db_unit *unit, const Pro
 	db_bind_bytes(unit, "w_second_event", packed(call, event));
 }
 
+static const char *text_or_empty(const char *text)
+{
+	return text == NULL ? "" : text;
+}
+
+static void bind_beside(struct call *call, struct db_unit *unit, const struct write *beside)
+{
+	char *event_id = arena_alloc(call->arena, UUID_TEXT);
+
+	uuid_new(event_id);
+	db_bind_text(unit, "w_beside_id", beside->aggregate_id);
+	db_bind_int(unit, "w_beside_version", beside->version);
+	db_bind_text(unit, "w_beside_from_state", text_or_empty(beside->from_state));
+	db_bind_text(unit, "w_beside_to_state", beside->to_state);
+	db_bind_text(unit, "w_beside_reason", text_or_empty(beside->reason));
+	db_bind_text(unit, "w_beside_type", beside->aggregate_type);
+	db_bind_text(unit, "w_beside_event_id", event_id);
+	db_bind_text(unit, "w_beside_event_type", beside->event->descriptor->name);
+	db_bind_bytes(unit, "w_beside_event", packed(call, beside->event));
+}
+
 static void bind_record(struct call *call, struct db_unit *unit, const struct write *write)
 {
 	const char *action = write->action != NULL ? write->action : call->method != NULL ? call->method->name : "";
@@ -137,9 +158,9 @@ static void bind_record(struct call *call, struct db_unit *unit, const struct wr
 	db_bind_text(unit, "w_actor", call->actor);
 	db_bind_text(unit, "w_action", action);
 	db_bind_bool(unit, "w_history", write->to_state != NULL);
-	db_bind_text(unit, "w_from_state", write->from_state != NULL ? write->from_state : "");
-	db_bind_text(unit, "w_to_state", write->to_state != NULL ? write->to_state : "");
-	db_bind_text(unit, "w_reason", write->reason != NULL ? write->reason : "");
+	db_bind_text(unit, "w_from_state", text_or_empty(write->from_state));
+	db_bind_text(unit, "w_to_state", text_or_empty(write->to_state));
+	db_bind_text(unit, "w_reason", text_or_empty(write->reason));
 	db_bind_bool(unit, "w_has_event", write->event != NULL);
 	db_bind_text(unit, "w_event_id", event_id);
 	db_bind_text(unit, "w_aggregate_type", write->aggregate_type);
@@ -148,6 +169,8 @@ static void bind_record(struct call *call, struct db_unit *unit, const struct wr
 	db_bind_text(unit, "w_trace_parent", call->trace_parent);
 	if (write->second_event != NULL)
 		bind_second_event(call, unit, write->second_event);
+	if (write->beside != NULL)
+		bind_beside(call, unit, write->beside);
 }
 
 static void bind_key(struct call *call, struct db_unit *unit)

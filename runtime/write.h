@@ -62,6 +62,8 @@ struct write {
 	const ProtobufCMessage *event; /* payload for the outbox, or NULL */
 	const ProtobufCMessage
 	    *second_event;             /* one of another type, for a statement with WRITE_SECOND_EVENT; else NULL */
+	const struct write *beside;    /* of another aggregate: its id, type, version, states, reason and event,
+					* for a statement with WRITE_BESIDE; else NULL */
 	const ProtobufCMessage *reply; /* the answer to keep under the key; NULL with pending */
 	bool pending;                  /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
 
@@ -120,6 +122,17 @@ struct write_answer {
 	" SELECT :w_second_event_id, :w_aggregate_type, :aggregate_id::text, :version, :w_second_event_type, "         \
 	":w_second_event, :w_trace_parent,"                                                                            \
 	" :time FROM accepted)"
+
+/* Behind the opening of a statement that also makes, or changes, another aggregate: its history and its event. */
+#define WRITE_BESIDE                                                                                                   \
+	", beside_recorded AS (INSERT INTO history (aggregate_id, version, time, actor, action, from_state, "          \
+	"to_state, reason)"                                                                                            \
+	" SELECT :w_beside_id::text, :w_beside_version, :time, :w_actor, :w_action, :w_beside_from_state, "            \
+	":w_beside_to_state, :w_beside_reason FROM accepted)"                                                          \
+	", beside_told AS (INSERT INTO outbox"                                                                         \
+	" (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace_parent, time)"              \
+	" SELECT :w_beside_event_id, :w_beside_type, :w_beside_id::text, :w_beside_version, :w_beside_event_type, "    \
+	":w_beside_event, :w_trace_parent, :time FROM accepted)"
 
 #define WRITE_END " SELECT count(*) AS applied FROM accepted"
 #define WRITE_END_NUMBERS                                                                                              \

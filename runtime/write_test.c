@@ -14,6 +14,10 @@ static struct db_statement CHANGE_LOUDLY =
     DB_WRITE("change_loudly",
 	     WRITE_BEGIN("SELECT 1 FROM thing WHERE " OF_VERSION " FOR UPDATE") CHANGED WRITE_SECOND_EVENT WRITE_END);
 
+static struct db_statement CHANGE_BOTH = DB_WRITE(
+    "change_both", WRITE_BEGIN("SELECT 1 FROM thing WHERE " OF_VERSION " FOR UPDATE") CHANGED WRITE_BESIDE
+    ", other AS (UPDATE thing SET version = :w_beside_version FROM accepted WHERE thing_id = :w_beside_id::uuid)" WRITE_END);
+
 static struct status change_stale(struct call *call, const char *id, Customers__Customer *reply)
 {
 	struct write write = write_of(id, 1, &reply->base);
@@ -39,6 +43,18 @@ static struct status change_loudly(struct call *call, const char *id, Customers_
 	write.second_event = &second.base;
 	write.action = "Shout";
 	TRY(write_run(call, db_unit(call, &CHANGE_LOUDLY), &write));
+	return write.applied ? STATUS_OK : status_of(&CONCURRENT_CHANGE);
+}
+
+static struct status change_both(struct call *call, const char *id, Customers__Customer *reply)
+{
+	struct write write = write_of(id, 2, &reply->base), beside = write_of(OTHER, 5, &reply->base);
+
+	beside.from_state = NULL;
+	beside.reason = "for the first one's sake";
+	write.beside = &beside;
+	write.action = "ChangeBoth";
+	TRY(write_run(call, db_unit(call, &CHANGE_BOTH), &write));
 	return write.applied ? STATUS_OK : status_of(&CONCURRENT_CHANGE);
 }
 
@@ -95,6 +111,27 @@ static void a_write_tells_what_there_is_to_tell(void **state)
 	assert_null(ask_for(change_loudly, NULL).outcome.reason);
 	assert_written(2, 1, 2);
 	assert_int_equal(service_number(&COUNT_LOUD), 1);
+}
+
+static struct db_statement COUNT_BESIDE =
+    DB_READ("count_beside", "SELECT count(*) AS n FROM thing t JOIN history h ON h.aggregate_id = t.thing_id::text"
+			    " JOIN outbox o ON o.aggregate_id = t.thing_id::text AND o.aggregate_version = h.version"
+			    " WHERE (thing_id::text, t.version) = ('" OTHER
+			    "', 5) AND (h.version, h.actor, h.action, h.from_state, h.reason)"
+			    " = (5, 'tester', 'ChangeBoth', '', 'for the first one''s sake')"
+			    " AND t.xmin::text = ALL (ARRAY[h.xmin::text, o.xmin::text])");
+
+/* One key, two aggregates, each with its own history and event; all of it, or nothing. */
+static void a_write_may_change_another_aggregate_too(void **state)
+{
+	(void)state;
+	pg_execute(conninfo, "UPDATE thing SET version = 7 WHERE thing_id = '" THING "'");
+	assert_refused(ask_for(change_both, NULL), CONCURRENT_CHANGE);
+	assert_written(0, 0, 0);
+	pg_execute(conninfo, "UPDATE thing SET version = 1 WHERE thing_id = '" THING "'");
+	assert_null(ask_for(change_both, NULL).outcome.reason);
+	assert_written(1, 2, 2);
+	assert_int_equal(service_number(&COUNT_BESIDE), 1);
 }
 
 static void a_guard_that_does_not_hold_lets_nothing_happen(void **state)
@@ -269,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_write_leaves_all_of_it_in_one_transaction),
 		TEST(a_write_tells_what_there_is_to_tell),
+		TEST(a_write_may_change_another_aggregate_too),
 		TEST(a_guard_that_does_not_hold_lets_nothing_happen),
 		TEST(a_key_gets_the_same_bytes_again),
 		TEST(without_a_key_each_call_has_its_effect),

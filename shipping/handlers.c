@@ -45,12 +45,26 @@ static const ProtobufCMessage *changed(struct call *call, Shipping__Shipment *sh
 	return &event->base;
 }
 
-static const ProtobufCMessage *dispatched(struct call *call, Shipping__Shipment *shipment)
+static const ProtobufCMessage *dispatched(struct call *call, Shipping__Shipment *shipment, Shipping__Shipment *rest)
 {
 	Shipping__ShipmentDispatched *event = pb_new(call->arena, &shipping__shipment_dispatched__descriptor);
 
 	event->shipment = shipment;
+	event->rest = rest;
+	if (rest != NULL)
+		event->remainder_shipment_id = rest->shipment_id;
 	return &event->base;
+}
+
+/* What is recorded of the shipment that stays behind. */
+static struct write write_of_rest(struct call *call, Shipping__Shipment *rest, const Shipping__Shipment *shipment)
+{
+	struct write write = write_of(call, rest, 1, "");
+
+	rest->create_time = rest->update_time;
+	write.reason = arena_printf(call->arena, "stayed behind when %s left", shipment->shipment_id);
+	write.event = changed(call, rest);
+	return write;
 }
 
 /*
@@ -108,17 +122,22 @@ static struct status dispatch_shipment(struct call *call, const Shipping__Dispat
 				       Shipping__Shipment *reply)
 {
 	for (int round = 0; write_again(call, &round);) {
-		struct write write;
+		struct write write, write_rest;
+		Shipping__Shipment *rest;
 		const char *from;
 		int64_t version;
 
 		TRY(store_get(call, request->shipment_id, reply, &version));
 		TRY(etag_check(call->arena, request->etag, version));
 		from = state_name(reply->state);
-		TRY(shipment_dispatch(call->arena, reply, request, pb_time(call->arena, call->time)));
+		TRY(shipment_dispatch(call->arena, reply, request, pb_time(call->arena, call->time), &rest));
 		write = write_of(call, reply, version + 1, from);
-		write.event = dispatched(call, reply);
-		TRY(store_move(call, reply, &write));
+		if (rest != NULL) {
+			write_rest = write_of_rest(call, rest, reply);
+			write.beside = &write_rest;
+		}
+		write.event = dispatched(call, reply, rest);
+		TRY(rest == NULL ? store_move(call, reply, &write) : store_split(call, reply, rest, &write));
 		if (write.applied)
 			return STATUS_OK;
 	}

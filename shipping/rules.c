@@ -1,6 +1,7 @@
 #include "shipping/rules.h"
 
 #include "base/str.h"
+#include "base/uuid.h"
 
 const struct reason SHIPMENT_NOT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_NOT_DISPATCHED",
 						"The shipment has not been dispatched yet." };
@@ -113,12 +114,11 @@ static bool named_before(const Shipping__DispatchShipmentRequest *request, size_
 	return false;
 }
 
-/* Does the request ask for what is in the shipment, each item once? And for all of it? */
+/* Does the request ask for what is in the shipment, each item once? */
 static struct status check_lines(struct arena *arena, const Shipping__Shipment *shipment,
-				 const Shipping__DispatchShipmentRequest *request, bool *ret_whole)
+				 const Shipping__DispatchShipmentRequest *request)
 {
 	struct status status = STATUS_OK;
-	bool whole = request->n_lines == 0 || request->n_lines == shipment->n_lines;
 
 	for (size_t i = 0; i < request->n_lines; i++) {
 		const Shipping__ShipmentLine *line = line_of(shipment, request->lines[i]->item_id);
@@ -131,25 +131,66 @@ static struct status check_lines(struct arena *arena, const Shipping__Shipment *
 		else if (request->lines[i]->quantity > line->quantity)
 			status = status_violation(arena, status, arena_printf(arena, "lines[%zu].quantity", i),
 						  "is more than the shipment holds");
-		else
-			whole = whole && request->lines[i]->quantity == line->quantity;
 	}
-	TRY(status);
-	*ret_whole = whole;
-	return STATUS_OK;
+	return status;
+}
+
+static int64_t leaving_of(const Shipping__DispatchShipmentRequest *request, const Shipping__ShipmentLine *line)
+{
+	for (size_t i = 0; i < request->n_lines; i++) {
+		if (same_id(request->lines[i]->item_id, line->item_id))
+			return request->lines[i]->quantity;
+	}
+	return request->n_lines == 0 ? line->quantity : 0;
+}
+
+/* Gives a shipment so much of a line; nothing makes no line. */
+static void add_line(struct arena *arena, Shipping__Shipment *shipment, const Shipping__ShipmentLine *line,
+		     int64_t quantity)
+{
+	if (quantity == 0)
+		return;
+	shipment->lines[shipment->n_lines] = arena_memdup(arena, line, sizeof(*line));
+	shipment->lines[shipment->n_lines++]->quantity = quantity;
+}
+
+static Shipping__Shipment *without_lines(struct arena *arena, const Shipping__Shipment *shipment)
+{
+	Shipping__Shipment *copy = arena_memdup(arena, shipment, sizeof(*shipment));
+
+	copy->lines = arena_array(arena, shipment->n_lines, sizeof(*copy->lines));
+	copy->n_lines = 0;
+	return copy;
+}
+
+/* Takes out of the shipment what does not leave. Returns that, or NULL if it is nothing. */
+static Shipping__Shipment *split(struct arena *arena, Shipping__Shipment *shipment,
+				 const Shipping__DispatchShipmentRequest *request)
+{
+	Shipping__Shipment *leaving = without_lines(arena, shipment), *rest = without_lines(arena, shipment);
+
+	for (size_t i = 0; i < shipment->n_lines; i++) {
+		const Shipping__ShipmentLine *line = shipment->lines[i];
+		const int64_t quantity = leaving_of(request, line);
+
+		add_line(arena, leaving, line, quantity);
+		add_line(arena, rest, line, line->quantity - quantity);
+	}
+	if (rest->n_lines == 0)
+		return NULL;
+	*shipment = *leaving;
+	rest->shipment_id = arena_alloc(arena, UUID_TEXT);
+	uuid_derive(shipment->shipment_id, "rest", rest->shipment_id);
+	return rest;
 }
 
 struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipment,
-				const Shipping__DispatchShipmentRequest *request, Google__Protobuf__Timestamp *time)
+				const Shipping__DispatchShipmentRequest *request, Google__Protobuf__Timestamp *time,
+				Shipping__Shipment **ret_rest)
 {
-	bool whole;
-
 	TRY(check_move(shipment->state, DISPATCHED));
-	TRY(check_lines(arena, shipment, request, &whole));
-	if (!whole)
-		return status_printf(
-		    arena, &NOT_IMPLEMENTED,
-		    "A shipment can be dispatched as a whole only: leave the lines out, or give all of them.");
+	TRY(check_lines(arena, shipment, request));
+	*ret_rest = split(arena, shipment, request);
 	shipment->state = DISPATCHED;
 	shipment->carrier = request->carrier;
 	shipment->tracking_number = request->tracking_number;

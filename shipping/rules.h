@@ -5,11 +5,12 @@
  * - A function that refuses changes nothing.
  * - The state changes only along one table, PENDING -> DISPATCHED -> DELIVERED and PENDING -> CANCELLED; why
  *   anything else is refused depends on the state alone.
+ * - What leaves and what stays behind are together what was there, line by line.
  * - A shipment that is not known can be cancelled as well: what is left of it is a tombstone, CANCELLED and without an
  *   order, which refuses the shipment when it comes later.
  *
  * Usage
- *     TRY(shipment_dispatch(arena, shipment, request, time));
+ *     TRY(shipment_dispatch(arena, shipment, request, time, &rest));
  *     TRY(shipment_deliver(shipment, time));
  *     TRY(shipment_cancel(shipment, &changed));
  */
@@ -39,13 +40,14 @@ struct status shipment_same(struct arena *arena, const Shipping__Shipment *exist
 			    const Shipping__CreateShipmentRequest *request) MUST_USE;
 
 /*
- * All of it leaves at this time. The request's lines, if any, must be the shipment's: fails with INVALID_REQUEST
- * when they ask for what is not in it, with NOT_IMPLEMENTED when they leave something behind. The shipment then shares
- * the request's and the time's memory.
+ * What the request's lines say leaves at this time, or all of it when it has none. *ret_rest is what stays behind: a new
+ * shipment, PENDING, whose id follows from this one's; times and version are left to the caller. It is NULL when nothing
+ * stays. Fails with INVALID_REQUEST when the lines ask for what is not in the shipment. Shipment and rest then share the
+ * request's, the time's and each other's memory.
  */
 struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipment,
-				const Shipping__DispatchShipmentRequest *request,
-				Google__Protobuf__Timestamp *time) MUST_USE;
+				const Shipping__DispatchShipmentRequest *request, Google__Protobuf__Timestamp *time,
+				Shipping__Shipment **ret_rest) MUST_USE;
 
 /* It has arrived at this time. */
 struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__Timestamp *time) MUST_USE;

@@ -144,7 +144,9 @@ static void a_tombstone_refuses(void **state)
 
 static struct status dispatch(Shipping__Shipment *shipment, const Shipping__DispatchShipmentRequest *asked)
 {
-	return shipment_dispatch(arena, shipment, asked, &now);
+	Shipping__Shipment *rest;
+
+	return shipment_dispatch(arena, shipment, asked, &now, &rest);
 }
 
 static void a_shipment_goes_its_way(void **state)
@@ -253,15 +255,81 @@ static void all_lines_in_full_are_the_whole(void **state)
 	assert_int_equal(shipment->state, DISPATCHED);
 }
 
-static void a_part_does_not_leave_alone(void **state)
+static int64_t quantity_in(const Shipping__Shipment *shipment, const char *item_id)
 {
-	Shipping__Shipment *shipment = shipment_in(PENDING);
+	for (size_t i = 0; shipment != NULL && i < shipment->n_lines; i++) {
+		if (strcmp(shipment->lines[i]->item_id, item_id) == 0)
+			return shipment->lines[i]->quantity;
+	}
+	return 0;
+}
+
+static void what_does_not_leave_is_a_shipment_of_its_own(void **state)
+{
+	Shipping__Shipment *shipment = shipment_in(PENDING), *rest;
+	Shipping__DispatchShipmentRequest *asked = dispatch_of((struct part[]){ { ITEM_1_UPPER, 2 } }, 1);
 
 	(void)state;
-	assert_ptr_equal(dispatch(shipment, dispatch_of((struct part[]){ { ITEM_1, 5 } }, 1)).reason, &NOT_IMPLEMENTED);
-	assert_ptr_equal(dispatch(shipment, dispatch_of((struct part[]){ { ITEM_1, 5 }, { ITEM_2, 2 } }, 2)).reason,
-			 &NOT_IMPLEMENTED);
-	assert_int_equal(shipment->state, PENDING);
+	asked->carrier = text("Parcels Ltd");
+	assert_null(shipment_dispatch(arena, shipment, asked, &now, &rest).reason);
+	assert_int_equal(shipment->state, DISPATCHED);
+	assert_int_equal(shipment->n_lines, 1);
+	assert_int_equal(quantity_in(shipment, ITEM_1), 2);
+	assert_int_equal(rest->state, PENDING);
+	assert_int_equal(rest->n_lines, 2);
+	assert_int_equal(quantity_in(rest, ITEM_1), 3);
+	assert_int_equal(quantity_in(rest, ITEM_2), 3);
+	assert_string_equal(rest->order_id, ORDER);
+	assert_string_equal(rest->note, "to the back door");
+	assert_string_equal(rest->carrier, "");
+	assert_null(rest->dispatch_time);
+	assert_ptr_equal(rest->address, shipment->address);
+}
+
+/* The same split names the same rest; each rest's own rest has another id. */
+static void the_rest_has_an_id_that_follows(void **state)
+{
+	const struct part part = { ITEM_1, 1 };
+	Shipping__Shipment *shipment = shipment_in(PENDING), *again = shipment_in(PENDING), *first, *same, *second;
+
+	(void)state;
+	assert_null(shipment_dispatch(arena, shipment, dispatch_of(&part, 1), &now, &first).reason);
+	assert_null(shipment_dispatch(arena, again, dispatch_of(&part, 1), &now, &same).reason);
+	assert_string_equal(first->shipment_id, same->shipment_id);
+	assert_null(shipment_dispatch(arena, first, dispatch_of(&part, 1), &now, &second).reason);
+	assert_string_not_equal(second->shipment_id, first->shipment_id);
+	assert_string_not_equal(second->shipment_id, shipment->shipment_id);
+}
+
+/* Every way to split 5 and 3: nothing is lost, nothing is doubled, and no line is empty. */
+static void what_leaves_and_what_stays_are_all(void **state)
+{
+	(void)state;
+	for (int64_t a = 0; a <= 5; a++) {
+		for (int64_t b = 0; b <= 3; b++) {
+			struct part parts[2];
+			Shipping__Shipment *shipment = shipment_in(PENDING), *rest;
+			size_t n = 0;
+
+			if (a > 0)
+				parts[n++] = (struct part){ ITEM_1, a };
+			if (b > 0)
+				parts[n++] = (struct part){ ITEM_2, b };
+			assert_null(shipment_dispatch(arena, shipment, dispatch_of(parts, n), &now, &rest).reason);
+			if (n == 0 || (a == 5 && b == 3)) { /* no lines at all mean the whole */
+				assert_null(rest);
+				assert_int_equal(quantity_in(shipment, ITEM_1), 5);
+				assert_int_equal(quantity_in(shipment, ITEM_2), 3);
+				continue;
+			}
+			assert_int_equal(quantity_in(shipment, ITEM_1), a);
+			assert_int_equal(quantity_in(shipment, ITEM_2), b);
+			assert_int_equal(quantity_in(rest, ITEM_1), 5 - a);
+			assert_int_equal(quantity_in(rest, ITEM_2), 3 - b);
+			assert_int_equal(shipment->n_lines, n);
+			assert_int_equal(rest->n_lines, (a < 5) + (b < 3));
+		}
+	}
 }
 
 static void what_is_not_in_it_cannot_leave(void **state)
@@ -291,7 +359,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_else_is_allowed, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(what_is_cancelled_stays_so, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(all_lines_in_full_are_the_whole, make_arena, drop_arena),
-		cmocka_unit_test_setup_teardown(a_part_does_not_leave_alone, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(what_does_not_leave_is_a_shipment_of_its_own, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(the_rest_has_an_id_that_follows, make_arena, drop_arena),
+		cmocka_unit_test_setup_teardown(what_leaves_and_what_stays_are_all, make_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(what_is_not_in_it_cannot_leave, make_arena, drop_arena),
 	};
 

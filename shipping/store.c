@@ -51,15 +51,38 @@ static struct db_statement CREATE_SHIPMENT = DB_WRITE("create_shipment",
 	WRITE_END);
 
 /* The row decides: whoever comes second, be it a dispatch or a cancellation, finds another state. */
-static struct db_statement MOVE_SHIPMENT = DB_WRITE("move_shipment",
-	WRITE_BEGIN(
-		"SELECT 1 FROM shipment WHERE shipment_id = :aggregate_id::uuid AND version = :version - 1"
-		" AND state = :from_state FOR UPDATE")
-	", moved AS (UPDATE shipment"
-		" SET version = :version, state = :state, carrier = :carrier, tracking_number = :tracking_number,"
-		" tracking_url = :tracking_url, dispatch_time = :dispatch_time, deliver_time = :deliver_time,"
-		" search = lower(:search), update_time = :time"
+#define MOVE_BEGIN \
+	WRITE_BEGIN( \
+		"SELECT 1 FROM shipment WHERE shipment_id = :aggregate_id::uuid AND version = :version - 1" \
+		" AND state = :from_state FOR UPDATE") \
+	", moved AS (UPDATE shipment" \
+		" SET version = :version, state = :state, carrier = :carrier, tracking_number = :tracking_number," \
+		" tracking_url = :tracking_url, dispatch_time = :dispatch_time, deliver_time = :deliver_time," \
+		" search = lower(:search), update_time = :time" \
 		" FROM accepted WHERE shipment_id = :aggregate_id::uuid)"
+
+static struct db_statement MOVE_SHIPMENT = DB_WRITE("move_shipment", MOVE_BEGIN WRITE_END);
+
+/* What stays behind is made from the rows as they were: all parts of a statement see the same moment. */
+static struct db_statement SPLIT_SHIPMENT = DB_WRITE("split_shipment",
+	MOVE_BEGIN WRITE_BESIDE
+	", left_behind AS (INSERT INTO shipment"
+		" (shipment_id, version, order_id, order_number, customer_id, address, state, carrier, tracking_number,"
+		" tracking_url, note, search, create_time, update_time)"
+		" SELECT :w_beside_id::uuid, :w_beside_version, order_id, order_number, customer_id, address,"
+		" :w_beside_to_state, '', '', '', note, lower(:rest_search), :time, :time"
+		" FROM accepted, shipment WHERE shipment_id = :aggregate_id::uuid)"
+	", rest_filled AS (INSERT INTO shipment_line (shipment_id, position, item_id, sku, name, quantity)"
+		" SELECT :w_beside_id::uuid, l.position, l.item_id, l.sku, l.name, rest.quantity"
+		" FROM accepted, shipment_line l, unnest(:rest_item_ids::uuid[], :rest_quantities::bigint[])"
+		" AS rest(item_id, quantity)"
+		" WHERE l.shipment_id = :aggregate_id::uuid AND l.item_id = rest.item_id)"
+	", taken_out AS (DELETE FROM shipment_line l USING accepted"
+		" WHERE l.shipment_id = :aggregate_id::uuid AND l.item_id <> ALL (:item_ids::uuid[]))"
+	", lowered AS (UPDATE shipment_line l SET quantity = leaving.quantity"
+		" FROM accepted, unnest(:item_ids::uuid[], :quantities::bigint[]) AS leaving(item_id, quantity)"
+		" WHERE l.shipment_id = :aggregate_id::uuid AND l.item_id = leaving.item_id"
+		" AND l.quantity <> leaving.quantity)"
 	WRITE_END);
 /* clang-format on */
 
@@ -236,6 +259,12 @@ static void bind_lines(struct call *call, struct db_unit *unit, const Shipping__
 	db_bind_ints(unit, "quantities", quantities, n);
 }
 
+static const char *search_text(struct call *call, const Shipping__Shipment *shipment)
+{
+	return arena_printf(call->arena, "%s %s %s", shipment->order_number, shipment->tracking_number,
+			    shipment->address == NULL ? "" : shipment->address->recipient);
+}
+
 /* What a shipment has from its creation to its end. */
 static void bind_shipment(struct call *call, struct db_unit *unit, const Shipping__Shipment *shipment)
 {
@@ -243,9 +272,7 @@ static void bind_shipment(struct call *call, struct db_unit *unit, const Shippin
 	db_bind_text(unit, "carrier", shipment->carrier);
 	db_bind_text(unit, "tracking_number", shipment->tracking_number);
 	db_bind_text(unit, "tracking_url", shipment->tracking_url);
-	db_bind_text(unit, "search",
-		     arena_printf(call->arena, "%s %s %s", shipment->order_number, shipment->tracking_number,
-				  shipment->address == NULL ? "" : shipment->address->recipient));
+	db_bind_text(unit, "search", search_text(call, shipment));
 }
 
 static const char *null_if_empty(const char *text)
@@ -278,13 +305,49 @@ static void bind_time(struct db_unit *unit, const char *name, const Google__Prot
 		db_bind_time(unit, name, pb_micros(time));
 }
 
-struct status store_move(struct call *call, const Shipping__Shipment *shipment, struct write *write)
+/* How much of which item. */
+static void bind_quantities(struct call *call, struct db_unit *unit, const char *items_name,
+			    const char *quantities_name, const Shipping__Shipment *shipment)
 {
-	struct db_unit *unit = db_unit(call, &MOVE_SHIPMENT);
+	const size_t n = shipment->n_lines;
+	const char **items = arena_array(call->arena, n, sizeof(*items));
+	int64_t *quantities = arena_array(call->arena, n, sizeof(*quantities));
+
+	for (size_t i = 0; i < n; i++) {
+		items[i] = shipment->lines[i]->item_id;
+		quantities[i] = shipment->lines[i]->quantity;
+	}
+	db_bind_texts(unit, items_name, items, n);
+	db_bind_ints(unit, quantities_name, quantities, n);
+}
+
+static struct db_unit *move_unit(struct call *call, struct db_statement *statement, const Shipping__Shipment *shipment,
+				 const struct write *write)
+{
+	struct db_unit *unit = db_unit(call, statement);
 
 	db_bind_text(unit, "from_state", write->from_state);
 	bind_shipment(call, unit, shipment);
 	bind_time(unit, "dispatch_time", shipment->dispatch_time);
 	bind_time(unit, "deliver_time", shipment->deliver_time);
-	return write_run(call, unit, write);
+	return unit;
+}
+
+struct status store_move(struct call *call, const Shipping__Shipment *shipment, struct write *write)
+{
+	return write_run(call, move_unit(call, &MOVE_SHIPMENT, shipment, write), write);
+}
+
+struct status store_split(struct call *call, const Shipping__Shipment *shipment, const Shipping__Shipment *rest,
+			  struct write *write)
+{
+	struct db_unit *unit = move_unit(call, &SPLIT_SHIPMENT, shipment, write);
+	struct status status;
+
+	bind_quantities(call, unit, "item_ids", "quantities", shipment);
+	bind_quantities(call, unit, "rest_item_ids", "rest_quantities", rest);
+	db_bind_text(unit, "rest_search", search_text(call, rest));
+	status = write_run(call, unit, write);
+	return status_is(status, &ALREADY_EXISTS) ? status_already_exists(call->arena, "shipment", rest->shipment_id)
+						  : status;
 }

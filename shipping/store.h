@@ -5,7 +5,7 @@
  * - A shipment is written together with key, answer, history and event (runtime/write.h).
  * - The row decides: a change is made only from the state and the version that were read, so of dispatch and cancel
  *   exactly one happens.
- * - Lines are written once and never change.
+ * - Lines change only when a part is dispatched, in the same moment for both: what leaves and what stays behind.
  * - Results live in the call's arena.
  *
  * Usage
@@ -41,5 +41,12 @@ struct status store_create(struct call *call, const Shipping__Shipment *shipment
  * write->version - 1.
  */
 struct status store_move(struct call *call, const Shipping__Shipment *shipment, struct write *write) MUST_USE;
+
+/*
+ * The same for one that leaves a rest behind, which is inserted; write->beside is what is recorded of that. Fails with
+ * ALREADY_EXISTS when the rest's id is taken, as by a tombstone.
+ */
+struct status store_split(struct call *call, const Shipping__Shipment *shipment, const Shipping__Shipment *rest,
+			  struct write *write) MUST_USE;
 
 #endif
