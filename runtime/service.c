@@ -12,6 +12,7 @@
 #include "runtime/health.h"
 #include "runtime/reflection.h"
 #include "runtime/rpc_core.h"
+#include "runtime/saga.h"
 
 #define NAMES_MAX 16
 #define PEERS_MAX 8
@@ -48,7 +49,7 @@ struct service {
 	int signal_fd;
 	struct step_state steps[STEPS_MAX];
 	size_t n_steps, steps_running;
-	bool draining, calls_done, events_done;
+	bool draining, calls_done, events_done, sagas_done;
 };
 
 static const char *const LEVELS[] = { "debug", "info", "warn", "error", "off", NULL };
@@ -58,7 +59,7 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 {
 	struct settings *s = &service->settings;
 	const struct service_spec *spec = service->spec;
-	struct setting list[16 + PEERS_MAX] = {
+	struct setting list[16 + PEERS_MAX + OWN_SETTINGS_MAX] = {
 		SETTING_TEXT("listen", &s->listen, spec->default_listen,
 			     "where calls are taken: unix:/path or host:port, several with commas"),
 		SETTING_SECRET("database", &s->database, NULL, "PostgreSQL connection string (libpq)"),
@@ -86,13 +87,15 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 							 &s->peers[i], peer->default_address,
 							 arena_printf(service->arena, "where %s is", peer->name));
 	}
+	for (size_t i = 0; spec->settings != NULL && spec->settings[i].name != NULL && i < OWN_SETTINGS_MAX; i++)
+		list[n++] = spec->settings[i];
 	list[n] = (struct setting)SETTING_END;
 	return config_load(spec->variables, spec->description, list, argc, argv);
 }
 
 static void check_stopped(struct service *service)
 {
-	if (service->calls_done && service->events_done && service->steps_running == 0)
+	if (service->calls_done && service->events_done && service->sagas_done && service->steps_running == 0)
 		loop_stop(service->loop);
 }
 
@@ -112,6 +115,14 @@ static void events_stopped(void *context)
 	check_stopped(service);
 }
 
+static void sagas_stopped(void *context)
+{
+	struct service *service = context;
+
+	service->sagas_done = true;
+	check_stopped(service);
+}
+
 static void drain(struct service *service)
 {
 	if (service->draining)
@@ -126,6 +137,7 @@ static void drain(struct service *service)
 			call_cancel(service->steps[i].call);
 	}
 	events_stop(service->events, events_stopped, service);
+	sagas_stop(sagas_stopped, service);
 	rpc_server_drain(service->server, service->settings.drain_ms * CLOCK_MILLISECOND, calls_drained, service);
 }
 
@@ -319,6 +331,7 @@ static void stop(struct service *service)
 
 	for (size_t i = 0; i < service->n_steps; i++)
 		loop_timer_free(service->steps[i].timer);
+	sagas_free();
 	if (service->events != NULL)
 		events_free(service->events);
 	for (size_t i = 0; service->events != NULL && peers != NULL && peers[i].name != NULL; i++)
@@ -343,6 +356,8 @@ static int serve(struct service *service)
 	start_peers(service);
 	start_events(service);
 	start_steps(service);
+	if (service->spec->sagas != NULL)
+		sagas_start(service->loop, service->db, service->spec->name, service->spec->sagas);
 	rpc_server_start(service->server);
 	log_info("serving", LOG_TEXT("listen", service->settings.listen), LOG_INT("pid", getpid()));
 	loop_run(service->loop);

@@ -15,10 +15,13 @@
 #ifndef QUAYSIDE_RUNTIME_SERVICE_H
 #define QUAYSIDE_RUNTIME_SERVICE_H
 
+#include "base/config.h"
 #include "runtime/events.h"
 #include "runtime/migrate.h"
 #include "runtime/rpc_client.h"
 #include "runtime/rpc_server.h"
+
+struct saga_kind;
 
 /* Another service that this one calls: makes the setting `<name>-address`, and the client once the service runs. */
 struct service_peer {
@@ -34,6 +37,8 @@ struct service_step {
 	struct status (*run)(struct call *call);
 };
 
+#define OWN_SETTINGS_MAX 8
+
 struct service_spec {
 	const char *name;                          /* "customers" */
 	const char *variables;                     /* prefix of the environment variables: "QUAYSIDE_CUSTOMERS" */
@@ -44,6 +49,9 @@ struct service_spec {
 	const struct service_peer *peers;       /* or NULL */
 	const struct event_consumer *consumers; /* or NULL */
 	const struct service_step *steps;       /* or NULL */
+	const struct saga_kind *const *sagas;   /* that its workers take up; ends with NULL; or NULL */
+	const struct setting
+	    *settings; /* of its own, at most OWN_SETTINGS_MAX, beside those of every service; or NULL */
 };
 
 /* Returns the exit status. */

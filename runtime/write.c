@@ -8,6 +8,7 @@
 #include "runtime/events.h"
 #include "runtime/pb.h"
 #include "runtime/rpc_status.h"
+#include "runtime/saga_private.h"
 
 #define ROUNDS_MAX 12
 #define FINGERPRINT_BYTES 32
@@ -171,6 +172,8 @@ static void bind_record(struct call *call, struct db_unit *unit, const struct wr
 		bind_second_event(call, unit, write->second_event);
 	if (write->beside != NULL)
 		bind_beside(call, unit, write->beside);
+	if (write->saga != NULL)
+		saga_bind_start(call, unit, write->saga);
 }
 
 static void bind_key(struct call *call, struct db_unit *unit)
@@ -195,6 +198,8 @@ static struct status run(struct call *call, struct db_unit *unit, struct write *
 	read_values(rows, write->n_values, write->values);
 	if (write->event != NULL)
 		events_written();
+	if (write->saga != NULL)
+		saga_started(write->saga);
 	return STATUS_OK;
 }
 

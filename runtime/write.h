@@ -49,6 +49,8 @@ extern const struct reason KEY_ANSWERED;
 
 #define WRITE_VALUES 4
 
+struct saga;
+
 /* What every write records. Texts must stay valid until write_run() returns. */
 struct write {
 	const char *aggregate_type; /* "order" */
@@ -64,6 +66,7 @@ struct write {
 	    *second_event;             /* one of another type, for a statement with WRITE_SECOND_EVENT; else NULL */
 	const struct write *beside;    /* of another aggregate: its id, type, version, states, reason and event,
 					* for a statement with WRITE_BESIDE; else NULL */
+	struct saga *saga;             /* that it starts, for a statement with SAGA_START (saga.h); else NULL */
 	const ProtobufCMessage *reply; /* the answer to keep under the key; NULL with pending */
 	bool pending;                  /* the answer comes later, by a step of the same aggregate (STEP_BEGIN) */
 
@@ -111,9 +114,10 @@ struct write_answer {
 
 /* Opens a step of work that an earlier write acknowledged: no key of its own, but it answers the keys that wait for this aggregate. */
 #define STEP_BEGIN(guard_)                                                                                             \
-	"WITH guard AS (" guard_ "), accepted AS (SELECT 1 AS one FROM guard LIMIT 1)"                                 \
+	"WITH guard AS (" guard_ "), accepted AS (SELECT 1 AS one FROM guard LIMIT 1)" STEP_ANSWERED_ WRITE_RECORD_
+#define STEP_ANSWERED_                                                                                                 \
 	", answered AS (UPDATE idempotency SET code = :w_code, answer = :w_answer FROM accepted"                       \
-	" WHERE subject = :aggregate_id::text AND code IS NULL AND :w_answers::boolean)" WRITE_RECORD_
+	" WHERE subject = :aggregate_id::text AND code IS NULL AND :w_answers::boolean)"
 
 /* Behind the opening of a statement that has two things to tell of the same version. */
 #define WRITE_SECOND_EVENT                                                                                             \
