@@ -1,5 +1,3 @@
-#include <ctype.h>
-
 #include "base/uuid.h"
 #include "quayside/warehouse/v1/events.pb-c.h"
 #include "runtime/page.h"
@@ -8,30 +6,17 @@
 #include "warehouse/rules.h"
 #include "warehouse/store.h"
 
+#define HELD WAREHOUSE__RESERVATION_STATE__RESERVATION_STATE_HELD
+
 RPC_UNARY(reserve_stock, Warehouse__ReserveStockRequest, Warehouse__ReserveStockResponse);
+RPC_UNARY(change_reservation, Warehouse__ChangeReservationRequest, Warehouse__Reservation);
 RPC_UNARY(confirm_reservations, Warehouse__ConfirmReservationsRequest, Warehouse__ConfirmReservationsResponse);
 RPC_UNARY(release_reservations, Warehouse__ReleaseReservationsRequest, Warehouse__ReleaseReservationsResponse);
 RPC_UNARY(fulfil_reservations, Warehouse__FulfilReservationsRequest, Warehouse__FulfilReservationsResponse);
 RPC_UNARY(get_reservation, Warehouse__GetReservationRequest, Warehouse__Reservation);
 RPC_UNARY(list_reservations, Warehouse__ListReservationsRequest, Warehouse__ListReservationsResponse);
 
-/* Ids are compared as text from here on. Both cases are accepted, lower case is written (RFC 9562, 4). */
-static void settle_id(char *id)
-{
-	for (; *id != '\0'; id++) {
-		if (isupper((unsigned char)*id))
-			*id = (char)tolower((unsigned char)*id);
-	}
-}
-
-static void settle_lines(char *order_id, Warehouse__ReservationLine *const *lines, size_t count)
-{
-	settle_id(order_id);
-	for (size_t i = 0; i < count; i++)
-		settle_id(lines[i]->reservation_id);
-}
-
-/* Puts into a plan what it left open: times and version. */
+/* Puts into a plan what it left open: times and version. A hold is made longer, never shorter. */
 static void stamp(struct call *call, struct plan *plan, int64_t version, int64_t expire_time)
 {
 	for (size_t i = 0; i < plan->n_changed; i++) {
@@ -41,7 +26,8 @@ static void stamp(struct call *call, struct plan *plan, int64_t version, int64_t
 		changed->update_time = pb_time(call->arena, call->time);
 		if (changed->create_time == NULL)
 			changed->create_time = changed->update_time;
-		if (changed->state == WAREHOUSE__RESERVATION_STATE__RESERVATION_STATE_HELD)
+		if (changed->state == HELD &&
+		    (changed->expire_time == NULL || pb_micros(changed->expire_time) < expire_time))
 			changed->expire_time = pb_time(call->arena, expire_time);
 	}
 }
@@ -80,7 +66,7 @@ static struct status try_to_reserve(struct call *call, const Warehouse__ReserveS
 	if (plan.n_changed == 0)
 		return write_existing(call, &reply->base);
 	write = write_of(call, request->order_id, booking, &plan, call->time + hold, &reply->base);
-	TRY(store_reserve(call, request, &plan, &write, booking));
+	TRY(store_reserve(call, &plan, &write, booking));
 	*ret_done = write.applied;
 	return STATUS_OK;
 }
@@ -96,7 +82,6 @@ static struct status reserve_stock(struct call *call, const Warehouse__ReserveSt
 	int64_t hold;
 	bool done;
 
-	settle_lines(request->order_id, request->lines, request->n_lines);
 	TRY(reservation_hold(call->arena, request->hold, &hold));
 	TRY(try_to_reserve(call, request, hold, &booking, reply, &done));
 	for (int round = 0; !done && write_again(call, &round);)
@@ -104,10 +89,32 @@ static struct status reserve_stock(struct call *call, const Warehouse__ReserveSt
 	return done ? STATUS_OK : status_of(&CONCURRENT_CHANGE);
 }
 
+/* Where there is too little for more, the try that fails makes the stock known, and the rules say so. */
+static struct status change_reservation(struct call *call, const Warehouse__ChangeReservationRequest *request,
+					Warehouse__Reservation *reply)
+{
+	struct booking booking;
+
+	TRY(store_find_booking_of(call, request->reservation_id, &booking));
+	for (int round = 0; write_again(call, &round);) {
+		struct write write;
+		struct plan plan;
+
+		TRY(booking_change(call->arena, &booking, request, &plan));
+		write = write_of(call, plan.reservations[0]->order_id, &booking, &plan, 0, &reply->base);
+		*reply = *plan.reservations[0];
+		if (plan.n_changed == 0)
+			return write_existing(call, &reply->base);
+		TRY(store_reserve(call, &plan, &write, &booking));
+		if (write.applied)
+			return STATUS_OK;
+	}
+	return status_of(&CONCURRENT_CHANGE);
+}
+
 static struct status confirm_reservations(struct call *call, const Warehouse__ConfirmReservationsRequest *request,
 					  Warehouse__ConfirmReservationsResponse *reply)
 {
-	settle_lines(request->order_id, request->lines, request->n_lines);
 	for (int round = 0; write_again(call, &round);) {
 		struct booking booking;
 		struct write write;
@@ -130,9 +137,6 @@ static struct status confirm_reservations(struct call *call, const Warehouse__Co
 static struct status release_reservations(struct call *call, const Warehouse__ReleaseReservationsRequest *request,
 					  Warehouse__ReleaseReservationsResponse *reply)
 {
-	settle_id(request->order_id);
-	for (size_t i = 0; i < request->n_reservation_ids; i++)
-		settle_id(request->reservation_ids[i]);
 	for (int round = 0; write_again(call, &round);) {
 		struct booking booking;
 		struct write write;
@@ -180,10 +184,6 @@ static Warehouse__StockMoved *departure(struct call *call, const struct plan *pl
 static struct status fulfil_reservations(struct call *call, const Warehouse__FulfilReservationsRequest *request,
 					 Warehouse__FulfilReservationsResponse *reply)
 {
-	settle_id(request->order_id);
-	settle_id(request->shipment_id);
-	for (size_t i = 0; i < request->n_lines; i++)
-		settle_id(request->lines[i]->reservation_id);
 	for (int round = 0; write_again(call, &round);) {
 		Warehouse__StockMoved *moved;
 		struct booking booking;
@@ -233,6 +233,7 @@ static struct status list_reservations(struct call *call, const Warehouse__ListR
 
 static const struct rpc_method methods[] = {
 	RPC_METHOD("ReserveStock", reserve_stock),
+	RPC_METHOD("ChangeReservation", change_reservation),
 	RPC_METHOD("ConfirmReservations", confirm_reservations),
 	RPC_METHOD("ReleaseReservations", release_reservations),
 	RPC_METHOD("FulfilReservations", fulfil_reservations),

@@ -34,6 +34,7 @@ extern const struct reason RESERVATION_CLOSED;    /* released, expired or fulfil
 extern const struct reason RESERVATION_NOT_HELD;
 extern const struct reason RESERVATION_NOT_CONFIRMED;
 extern const struct reason RESERVATION_EXCEEDED; /* more would leave than is kept back */
+extern const struct reason QUANTITY_FULFILLED;   /* more than that has left */
 extern const struct reason SHIPMENT_BOOKED;      /* with other lines */
 
 #define MAIN_LOCATION "MAIN"                      /* every product has stock there, if only none */
@@ -115,6 +116,14 @@ struct status reservation_hold(struct arena *arena, const Google__Protobuf__Dura
  */
 struct status booking_reserve(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ReserveStockRequest *request, struct plan *ret_plan) MUST_USE;
+
+/*
+ * Sets the quantity of one reservation, which stays on its shelf and in its state; one of which just that has left is
+ * FULFILLED then. The stock may be unknown. Fails with NOT_FOUND, ETAG_MISMATCH, RESERVATION_CLOSED, RESERVATION_NOT_HELD,
+ * QUANTITY_FULFILLED; when it grows, with PRODUCT_ARCHIVED or OUT_OF_STOCK.
+ */
+struct status booking_change(struct arena *arena, const struct booking *booking,
+			     const Warehouse__ChangeReservationRequest *request, struct plan *ret_plan) MUST_USE;
 
 /*
  * Makes holds permanent. Fails with RESERVATION_NOT_HELD, naming the lines that are not held as they say, with

@@ -6,6 +6,10 @@
 static const struct transition TRANSITIONS[] = {
 	{ RESERVATION(UNSPECIFIED), EVENT_RESERVE, RESERVATION(HELD) },
 	{ RESERVATION(HELD), EVENT_RESERVE, RESERVATION(HELD) },
+	{ RESERVATION(HELD), EVENT_CHANGE, RESERVATION(HELD) },
+	{ RESERVATION(CONFIRMED), EVENT_CHANGE, RESERVATION(CONFIRMED) },
+	{ RESERVATION(PARTLY_FULFILLED), EVENT_CHANGE, RESERVATION(PARTLY_FULFILLED) },
+	{ RESERVATION(PARTLY_FULFILLED), EVENT_CHANGE_TO_FULFILLED, RESERVATION(FULFILLED) },
 	{ RESERVATION(HELD), EVENT_CONFIRM, RESERVATION(CONFIRMED) },
 	{ RESERVATION(CONFIRMED), EVENT_FULFIL_PART, RESERVATION(PARTLY_FULFILLED) },
 	{ RESERVATION(CONFIRMED), EVENT_FULFIL_ALL, RESERVATION(FULFILLED) },
@@ -36,6 +40,11 @@ bool is_closed(const Warehouse__Reservation *reservation)
 			return false;
 	}
 	return true;
+}
+
+bool keeps_quantity(const Warehouse__Reservation *reservation)
+{
+	return !is_closed(reservation) || reservation->state == RESERVATION(FULFILLED);
 }
 
 bool same_text(const char *a, const char *b)
@@ -121,7 +130,8 @@ Warehouse__Reservation *plan_change(struct arena *arena, struct plan *plan, cons
 	else
 		*after = *before;
 	after->state = transition->to;
-	after->expire_time = NULL;
+	if (after->state != RESERVATION(HELD))
+		after->expire_time = NULL;
 	plan->changed[plan->n_changed++] = after;
 	return after;
 }

@@ -17,7 +17,15 @@
 
 #define RESERVATION(state_) WAREHOUSE__RESERVATION_STATE__RESERVATION_STATE_##state_
 
-enum reservation_event { EVENT_RESERVE, EVENT_CONFIRM, EVENT_RELEASE, EVENT_FULFIL_PART, EVENT_FULFIL_ALL };
+enum reservation_event {
+	EVENT_RESERVE,
+	EVENT_CHANGE,
+	EVENT_CHANGE_TO_FULFILLED, /* to just what has left */
+	EVENT_CONFIRM,
+	EVENT_RELEASE,
+	EVENT_FULFIL_PART,
+	EVENT_FULFIL_ALL,
+};
 
 struct transition {
 	Warehouse__ReservationState from; /* UNSPECIFIED: not known yet */
@@ -30,6 +38,9 @@ const struct transition *transition_of(const Warehouse__Reservation *reservation
 
 /* Can nothing change it any more? */
 bool is_closed(const Warehouse__Reservation *reservation);
+
+/* Is its quantity what is kept back, or has left: is it neither released nor expired? */
+bool keeps_quantity(const Warehouse__Reservation *reservation);
 
 bool same_text(const char *a, const char *b);
 
@@ -51,6 +62,10 @@ const struct fault *first_fault(const struct fault *faults, size_t count);
 /* Fails for the first faulty line's reason, and names all lines that are refused for the same one. list: "lines". */
 struct status refuse(struct arena *arena, const char *list, const struct fault *faults, size_t count) MUST_USE;
 
+/* Adds to a refusal for OUT_OF_STOCK how much of what was wanted, and how much there is. */
+struct status out_of_stock(struct arena *arena, struct status status, const char *sku, int64_t requested,
+			   int64_t available) MUST_USE;
+
 /* Fails with INVALID_REQUEST when the same text stands in this field of two lines. */
 struct status check_once(struct arena *arena, const char *field, const char *const *texts, size_t count) MUST_USE;
 
@@ -60,7 +75,10 @@ struct plan plan_new(struct arena *arena, size_t count);
 /* The answer's next reservation. */
 void plan_answer(struct plan *plan, Warehouse__Reservation *reservation);
 
-/* The reservation as it will be, for the caller to change further; before is NULL for a new one. */
+/*
+ * The reservation as it will be, for the caller to change further; before is NULL for a new one. A hold that stays one
+ * keeps its end.
+ */
 Warehouse__Reservation *plan_change(struct arena *arena, struct plan *plan, const Warehouse__Reservation *before,
 				    const struct transition *transition);
 

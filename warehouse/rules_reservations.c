@@ -24,16 +24,10 @@ static int64_t left_of(const Warehouse__Reservation *reservation)
 
 /* Confirm */
 
-/* Is it held, or confirmed already (and perhaps even gone)? */
-static bool is_kept(const Warehouse__Reservation *reservation)
-{
-	return !is_closed(reservation) || reservation->state == RESERVATION(FULFILLED);
-}
-
 static struct fault fault_of_hold(struct arena *arena, const Warehouse__Reservation *held, const char *order_id,
 				  const Warehouse__ReservationLine *asked)
 {
-	if (!is_of(held, order_id) || !is_kept(held))
+	if (!is_of(held, order_id) || !keeps_quantity(held))
 		return (struct fault){ &RESERVATION_NOT_HELD, ".reservation_id", "is not held", 0 };
 	if (!same_text(held->sku, asked->sku))
 		return (struct fault){ &RESERVATION_NOT_HELD, ".sku", arena_printf(arena, "%s is held", held->sku), 0 };
@@ -56,7 +50,7 @@ static struct status confirm_all(struct arena *arena, const struct booking *book
 	struct plan plan = plan_new(arena, booking->n_reservations);
 
 	for (size_t i = 0; i < booking->n_reservations; i++) {
-		if (is_of(booking->reservations[i], order_id) && is_kept(booking->reservations[i]))
+		if (is_of(booking->reservations[i], order_id) && keeps_quantity(booking->reservations[i]))
 			confirm(arena, &plan, booking->reservations[i]);
 	}
 	if (plan.n_reservations == 0)

@@ -139,6 +139,16 @@ static struct fault look_at(struct arena *arena, const struct booking *booking, 
 	return find_location(arena, booking, line);
 }
 
+struct status out_of_stock(struct arena *arena, struct status status, const char *sku, int64_t requested,
+			   int64_t available)
+{
+	status.detail->message =
+	    arena_printf(arena, "Only %lld of %lld %s are available.", (long long)available, (long long)requested, sku);
+	status = status_metadata(arena, status, "sku", sku);
+	status = status_metadata(arena, status, "requested", arena_printf(arena, "%lld", (long long)requested));
+	return status_metadata(arena, status, "available", arena_printf(arena, "%lld", (long long)available));
+}
+
 static struct status refuse_reserve(struct arena *arena, const struct reserve_line *lines, const struct fault *faults,
 				    size_t count)
 {
@@ -149,11 +159,7 @@ static struct status refuse_reserve(struct arena *arena, const struct reserve_li
 	if (first == NULL || first->reason != &OUT_OF_STOCK)
 		return status;
 	asked = lines[first - faults].asked;
-	status.detail->message = arena_printf(arena, "Only %lld of %lld %s are available.", (long long)first->available,
-					      (long long)asked->quantity, asked->sku);
-	status = status_metadata(arena, status, "sku", asked->sku);
-	status = status_metadata(arena, status, "requested", arena_printf(arena, "%lld", (long long)asked->quantity));
-	return status_metadata(arena, status, "available", arena_printf(arena, "%lld", (long long)first->available));
+	return out_of_stock(arena, status, asked->sku, asked->quantity, first->available);
 }
 
 static void hold(struct arena *arena, struct plan *plan, char *order_id, const struct reserve_line *line)

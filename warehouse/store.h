@@ -91,13 +91,17 @@ struct status store_list_reservations(struct call *call, const Warehouse__ListRe
 struct status store_find_booking(struct call *call, const char *order_id, char *const *reservation_ids, size_t n_ids,
 				 const char *shipment_id, struct booking *ret_booking) MUST_USE;
 
+/* The booking that one reservation belongs to; fails with NOT_FOUND. */
+struct status store_find_booking_of(struct call *call, const char *reservation_id,
+				    struct booking *ret_booking) MUST_USE;
+
 /*
  * Carries out a plan, guarded by the booking's version and, shelf by shelf, by what is there and sold. For reserving,
  * the stock is locked and the booking read on the way: where the guard did not hold, *booking is what was found, with
- * the stock.
+ * the stock of the products that the plan's answer names.
  */
-struct status store_reserve(struct call *call, const Warehouse__ReserveStockRequest *request, const struct plan *plan,
-			    struct write *write, struct booking *booking) MUST_USE;
+struct status store_reserve(struct call *call, const struct plan *plan, struct write *write,
+			    struct booking *booking) MUST_USE;
 struct status store_carry_out(struct call *call, const struct plan *plan, struct write *write) MUST_USE;
 
 /*

@@ -24,6 +24,12 @@ static struct db_statement FIND_BOOKING = DB_READ(
     " LEFT JOIN reservation r ON r.order_id = :order_id::uuid OR r.reservation_id = ANY (:reservation_ids::uuid[])"
     " ORDER BY r.create_time, r.reservation_id");
 
+static struct db_statement FIND_BOOKING_OF =
+    DB_READ("find_booking_of", "SELECT b.version AS booking_version, " RESERVATION_COLUMNS
+			       " FROM reservation this JOIN booking b ON b.order_id = this.order_id"
+			       " JOIN reservation r ON r.order_id = b.order_id"
+			       " WHERE this.reservation_id = :reservation_id ORDER BY r.create_time, r.reservation_id");
+
 static struct db_statement FIND_SHIPMENT =
     DB_READ("find_shipment", "SELECT reservation_id, -quantity AS quantity FROM stock_movement"
 			     " WHERE kind = 'STOCK_MOVEMENT_KIND_SHIPMENT' AND reference = :shipment_id");
@@ -202,6 +208,20 @@ struct status store_find_booking(struct call *call, const char *order_id, char *
 	return STATUS_OK;
 }
 
+struct status store_find_booking_of(struct call *call, const char *reservation_id, struct booking *ret_booking)
+{
+	struct db_unit *unit = db_unit(call, &FIND_BOOKING_OF);
+	struct booking booking = { 0 };
+
+	db_bind_text(unit, "reservation_id", reservation_id);
+	TRY(db_run(call, unit));
+	if (db_count(db_rows(unit, 0)) == 0)
+		return status_not_found(call->arena, "reservation", reservation_id);
+	read_booking(call, db_rows(unit, 0), &booking);
+	*ret_booking = booking;
+	return STATUS_OK;
+}
+
 static const char *null_if_empty(const char *text)
 {
 	return *text == '\0' ? NULL : text;
@@ -311,21 +331,21 @@ static void read_shelves(struct call *call, const struct db_rows *rows, struct b
 	booking->stock_known = true;
 }
 
-struct status store_reserve(struct call *call, const Warehouse__ReserveStockRequest *request, const struct plan *plan,
-			    struct write *write, struct booking *booking)
+struct status store_reserve(struct call *call, const struct plan *plan, struct write *write, struct booking *booking)
 {
-	const char **skus = arena_array(call->arena, request->n_lines, sizeof(*skus));
-	const char **ids = arena_array(call->arena, request->n_lines, sizeof(*ids));
+	const size_t n = plan->n_reservations;
+	const char **skus = arena_array(call->arena, n, sizeof(*skus));
+	const char **ids = arena_array(call->arena, n, sizeof(*ids));
 	struct db_unit *unit;
 	struct status status;
 
-	for (size_t i = 0; i < request->n_lines; i++) {
-		skus[i] = request->lines[i]->sku;
-		ids[i] = request->lines[i]->reservation_id;
+	for (size_t i = 0; i < n; i++) {
+		skus[i] = plan->reservations[i]->sku;
+		ids[i] = plan->reservations[i]->reservation_id;
 	}
-	unit = locked_unit(call, skus, request->n_lines);
+	unit = locked_unit(call, skus, n);
 	db_then(unit, &FIND_BOOKING);
-	bind_find(unit, request->order_id, ids, request->n_lines);
+	bind_find(unit, write->aggregate_id, ids, n);
 	db_then(unit, &CARRY_OUT);
 	status = run(call, unit, plan, write);
 	if (status.reason != NULL)

@@ -258,21 +258,6 @@ static void a_shipment_is_told_as_reservations_and_as_stock(void **state)
 	assert_int_equal(service_number(&SECOND_EVENTS), before + 1);
 }
 
-static void ids_count_in_either_case(void **state)
-{
-	char *order = new_id(), *sku = stocked(5), *id = new_id(), *upper = text(id);
-	struct wanted wanted = { id, sku, 2 }, shouted = { upper, sku, 3 };
-	Warehouse__ReserveStockResponse *reply;
-
-	(void)state;
-	for (char *c = upper; *c != '\0'; c++)
-		*c = (char)(*c >= 'a' && *c <= 'f' ? *c - 'a' + 'A' : *c);
-	assert_null(reserve(NULL, order, &wanted, 1, NULL).reason);
-	assert_null(reserve(NULL, order, &shouted, 1, &reply).reason);
-	assert_string_equal(reply->reservations[0]->reservation_id, id);
-	assert_stock(sku, "MAIN", 5, 3);
-}
-
 static void a_repeated_call_gets_the_same_bytes(void **state)
 {
 	char *order = new_id(), *sku = stocked(5), *empty = stocked(0);
@@ -344,7 +329,6 @@ int main(void)
 		STORE_TEST(a_shipment_leaves_once),
 		STORE_TEST(the_ledger_counts_every_line),
 		STORE_TEST(a_shipment_is_told_as_reservations_and_as_stock),
-		STORE_TEST(ids_count_in_either_case),
 		STORE_TEST(a_repeated_call_gets_the_same_bytes),
 		STORE_TEST(reservations_are_listed_newest_first),
 	};
