@@ -35,7 +35,7 @@ GEN := $(BUILD)/gen
 
 help: ## list the targets and the variables
 	@echo 'make [target] [VARIABLE=value]'
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' Makefile test/module.mk | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile test/module.mk | expand -t 16
 	@echo 'Variables (now): BUILD=$(BUILD) RUN_DIR=$(RUN_DIR) DEMO=$(DEMO) HTTP_PORT=$(HTTP_PORT) GRPC_PORT_BASE=$(GRPC_PORT_BASE) JOBS=$(JOBS) CC=$(CC)'
 
 setup: ## install what building, running and testing need (Debian packages and npm packages)

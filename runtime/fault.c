@@ -33,7 +33,8 @@ static void refuse(const char *text) __attribute__((noreturn));
 
 static void refuse(const char *text)
 {
-	fprintf(stderr, "FAULT=%s: say kill@N, kill@NAME:N, sleep@NAME:MILLISECONDS, err@NAME or err@NAME:N\n", text);
+	fprintf(stderr, "FAULT=%s: say kill@N, kill@NAME:N, err@N, err@NAME, err@NAME:N or sleep@NAME:MILLISECONDS\n",
+		text);
 	exit(2);
 }
 
@@ -59,9 +60,9 @@ static void read_environment(void)
 		return;
 	if (!str_cut(&rest, '@', &word) || (plan.fault = fault_of(word)) == FAULT_NONE)
 		refuse(text);
-	/* kill@17 has a number only, err@name a name only, the others both. */
+	/* A number alone counts all points; sleeping at one of them would show nothing. */
 	if (str_to_int64(rest, &plan.number)) {
-		if (plan.fault != FAULT_KILL)
+		if (plan.fault == FAULT_SLEEP)
 			refuse(text);
 		return;
 	}

@@ -11,6 +11,7 @@
  *     FAULT=kill@db.sent:2    dies when the point of this name is passed for the second time
  *     FAULT=sleep@db.sent:50  waits 50 ms at every point of this name
  *     FAULT=err@db.sent       takes what it stands for as failed (FAULT_FAILS), every time; with :2 only the second time
+ *     FAULT=err@17            the same for the 17th point, if it stands for something that can fail
  *     FAULT_FILE=path         nothing happens and nothing counts unless this file exists; the name of each point that is passed is appended to it as a line,
  *                             so that the one who made the file knows afterwards how far the process came, and where it died
  *

@@ -47,3 +47,8 @@ $(O)/tidy/%.ok: %.c $(O)/obj/%.o .clang-tidy $(SETUP_TEST)
 	@echo 'tidy    $<'
 	@clang-tidy --quiet $(if $(filter %_test.c,$<),$(TIDY_TESTS)) $< -- $(TIDY_FLAGS) $($(word 1,$(subst /, ,$<))_CPPFLAGS) 2>$@.log || { grep -v 'warnings generated' $@.log >&2; exit 1; }
 	@touch $@
+
+# Faults. Their short forms are tests (test/storm/*.test.mjs); these take minutes.
+.PHONY: storm-points
+storm-points: fault $(SETUP_TEST) ## kill every service at every fault point of every write and saga (POINTS=pattern picks scenarios)
+	@QUAYSIDE_BUILD=$(BUILD) node test/storm/crash-points.mjs '$(POINTS)'
