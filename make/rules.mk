@@ -21,7 +21,7 @@ CHECKS :=
 BENCHES :=
 
 SERVICE_NEEDS := runtime protos base
-SERVICE_LIBS := -lgrpc -lgpr -lprotobuf-c -lpq -levent_core -levent_pthreads -lcrypto -lpthread
+SERVICE_LIBS := -lgrpc -lgpr -lprotobuf-c -lpq -lnanomsg -levent_core -levent_pthreads -lcrypto -lpthread
 
 object_of = $(patsubst %.c,$(O)/obj/%.o,$(1))
 library_of = $(patsubst %,$(O)/lib/lib%.a,$(1))

@@ -251,7 +251,9 @@ static struct status consume(struct call *call, void *context)
 	consumer->call = call;
 	if (consumer->position < 0)
 		TRY(read_cursor(call, consumer));
+	consumer->away = true;
 	TRY(fetch(call, consumer, &batch));
+	consumer->away = false;
 	if (consumer->parked)
 		TRY(parking_find(call, consumer->producer, batch->events, batch->n_events, &blocked.n_ids,
 				 &blocked.ids));
@@ -303,6 +305,15 @@ void consumer_start(struct consumer *consumer, struct loop *loop, struct db *db,
 				       .position = -1 };
 	consumer->timer = loop_timer_new(loop, next_round, consumer);
 	loop_timer_set(consumer->timer, 0);
+}
+
+/* Only a producer that was away is not waited for: a handler that failed needs its pause. */
+void consumer_rung(struct consumer *consumer, int64_t position)
+{
+	if (consumer->call != NULL || consumer->stopping || !consumer->away)
+		return;
+	if (consumer->position < 0 || position > consumer->position)
+		loop_timer_set(consumer->timer, 0);
 }
 
 void consumer_stop(struct consumer *consumer)

@@ -31,6 +31,7 @@ struct consumer {
 	bool parked;       /* some event may be parked */
 	int64_t failed;    /* position of the event that failed last */
 	int tries;         /* of it, that count */
+	bool away;         /* the producer did not answer */
 	int64_t pause;     /* after a failure; 0 after a success */
 	bool stopping;
 };
@@ -38,6 +39,7 @@ struct consumer {
 /* client NULL: the service consumes its own events. The structs live until consumer_free(). */
 void consumer_start(struct consumer *consumer, struct loop *loop, struct db *db, const char *self,
 		    const struct event_consumer *spec, struct rpc_client *client);
+void consumer_rung(struct consumer *consumer, int64_t position); /* the producer has events up to here, it says */
 void consumer_stop(struct consumer *consumer);
 bool consumer_idle(const struct consumer *consumer);
 void consumer_free(struct consumer *consumer);

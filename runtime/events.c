@@ -40,6 +40,16 @@ void events_consume(struct events *events, const struct event_consumer *consumer
 	events->n_consumers++;
 }
 
+void events_rung(struct events *events, const char *producer, int64_t position)
+{
+	if (str_is(str_of(producer), events->self))
+		outbox_rung(position);
+	for (size_t i = 0; i < events->n_consumers; i++) {
+		if (str_is(str_of(producer), events->consumers[i].producer))
+			consumer_rung(&events->consumers[i], position);
+	}
+}
+
 static bool all_idle(const struct events *events)
 {
 	for (size_t i = 0; i < events->n_consumers; i++) {

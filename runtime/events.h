@@ -61,6 +61,9 @@ void events_consume(struct events *events, const struct event_consumer *consumer
 /* Tells the process's sequencer that an event was committed, so that it is numbered now and not at the next round. */
 void events_written(void);
 
+/* A doorbell rang: this producer has events up to this position, it says. Looks at once for what otherwise waits for the next round. */
+void events_rung(struct events *events, const char *producer, int64_t position);
+
 /* Stops fetching and numbering, ends waiting fetches; stopped(context) is called on the loop when nothing runs any more. */
 void events_stop(struct events *events, void (*stopped)(void *context), void *context);
 void events_free(struct events *events);

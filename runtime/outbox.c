@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "runtime/bus.h"
 #include "runtime/coroutine.h"
 #include "runtime/fault.h"
 #include "runtime/pb.h"
@@ -64,6 +65,12 @@ static void wake_fetchers(void)
 	}
 }
 
+void outbox_rung(int64_t position)
+{
+	if (outbox.loop != NULL && position > outbox.last)
+		wake_fetchers();
+}
+
 static struct status number_events(struct call *call, void *context)
 {
 	struct db_unit *unit = db_unit(call, &LOCK_SEQUENCE);
@@ -83,8 +90,10 @@ static struct status number_events(struct call *call, void *context)
 		FAULT_POINT("outbox.numbered");
 	if (db_int(rows, 0, "numbered") == ROUND_LIMIT)
 		outbox.again = true;
-	if (last > outbox.last)
+	if (last > outbox.last) {
 		wake_fetchers();
+		bus_ring(last);
+	}
 	outbox.last = last;
 	return STATUS_OK;
 }

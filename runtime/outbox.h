@@ -17,6 +17,9 @@ void outbox_stop(void);
 bool outbox_idle(void);
 void outbox_free(void);
 
+/* Another process of the service says that it has numbered events up to here. */
+void outbox_rung(int64_t position);
+
 /* Events after a position, at most `limit` (0: a default); waits up to `wait` microseconds for the first one. */
 struct status outbox_fetch(struct call *call, int64_t after, int64_t limit, int64_t wait,
 			   Events__FetchEventsResponse *reply) MUST_USE;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "runtime/bus.h"
 #include "runtime/db.h"
 #include "runtime/health.h"
 #include "runtime/reflection.h"
@@ -22,6 +23,7 @@
 
 struct settings {
 	const char *listen, *database, *peers[PEERS_MAX];
+	const char *bus_publish, *bus_subscribe, *bus_key;
 	int log_level, log_format;
 	int64_t max_calls, max_message, max_streams;
 	int64_t read_connections, write_connections, group_limit, queue_limit, statement_timeout_ms;
@@ -59,7 +61,7 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 {
 	struct settings *s = &service->settings;
 	const struct service_spec *spec = service->spec;
-	struct setting list[16 + PEERS_MAX + OWN_SETTINGS_MAX] = {
+	struct setting list[20 + PEERS_MAX + OWN_SETTINGS_MAX] = {
 		SETTING_TEXT("listen", &s->listen, spec->default_listen,
 			     "where calls are taken: unix:/path or host:port, several with commas"),
 		SETTING_SECRET("database", &s->database, NULL, "PostgreSQL connection string (libpq)"),
@@ -77,8 +79,13 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 			    "the longest a statement may run"),
 		SETTING_INT("drain-ms", &s->drain_ms, 8000, 0, 60000,
 			    "how long accepted calls may take once the process has to stop"),
+		SETTING_TEXT("bus-publish", &s->bus_publish, "",
+			     "where others hear of new events: ipc:///path or tcp://host:port; empty: they poll"),
+		SETTING_TEXT("bus-subscribe", &s->bus_subscribe, "",
+			     "where others' bus-publish is, several with commas; empty: we poll"),
+		SETTING_SECRET("bus-key", &s->bus_key, "", "shared by all on the bus; needed for tcp"),
 	};
-	size_t n = 13;
+	size_t n = 16;
 
 	for (size_t i = 0; spec->peers != NULL && spec->peers[i].name != NULL && i < PEERS_MAX; i++) {
 		const struct service_peer *peer = &spec->peers[i];
@@ -261,6 +268,24 @@ static void start_events(struct service *service)
 		events_consume(service->events, &consumers[i], client_of(service, consumers[i].producer));
 }
 
+static void rung(void *context, const char *producer, int64_t position)
+{
+	struct service *service = context;
+
+	if (!service->draining)
+		events_rung(service->events, producer, position);
+}
+
+static bool start_bus(struct service *service)
+{
+	return bus_start(service->loop, &(const struct bus_options){ .self = service->spec->name,
+								     .publish = service->settings.bus_publish,
+								     .subscribe = service->settings.bus_subscribe,
+								     .key = service->settings.bus_key,
+								     .rung = rung,
+								     .context = service });
+}
+
 /* Keys are kept for a week, long after the last retry. */
 static struct db_statement FORGET_KEYS =
     DB_WRITE("forget_keys", "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM idempotency"
@@ -329,6 +354,7 @@ static void stop(struct service *service)
 {
 	const struct service_peer *peers = service->spec->peers;
 
+	bus_stop();
 	for (size_t i = 0; i < service->n_steps; i++)
 		loop_timer_free(service->steps[i].timer);
 	sagas_free();
@@ -349,7 +375,7 @@ static int serve(struct service *service)
 	service->loop = loop_new();
 	catch_signals(service);
 	start_database(service);
-	if (!start_server(service)) {
+	if (!start_server(service) || !start_bus(service)) {
 		stop(service);
 		return 1;
 	}

@@ -15,6 +15,7 @@
 #   DEMO             1 loads demo data, once per RUN_DIR; 0 starts empty (1)
 #   HTTP_PORT        the gateway's port (8080)
 #   GRPC_PORT_BASE   services listen on the five ports after it (9000: customers on 9001, ...)
+#   BUS              0 leaves out the doorbells between services, so that they only poll (1)
 #   READY_FILE       written when everything answers: the URL, on one line
 set -euo pipefail
 
@@ -24,7 +25,7 @@ cd "$ROOT"
 BUILD=$(realpath -m "${BUILD:-build}")
 RUN_DIR=$(realpath -m "${RUN_DIR:-run}")
 UI_DIR=$(realpath -m "${UI_DIR:-$BUILD/ui}")
-readonly BUILD RUN_DIR UI_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_PORT_BASE=${GRPC_PORT_BASE:-9000} READY_FILE=${READY_FILE:-}
+readonly BUILD RUN_DIR UI_DIR DEMO=${DEMO:-1} HTTP_PORT=${HTTP_PORT:-8080} GRPC_PORT_BASE=${GRPC_PORT_BASE:-9000} BUS=${BUS:-1} READY_FILE=${READY_FILE:-}
 readonly START_SECONDS=60 STOP_SECONDS=15
 readonly URL=http://127.0.0.1:$HTTP_PORT/
 readonly SERVICES=(customers ordering warehouse shipping billing)
@@ -59,11 +60,15 @@ socket_folder()
 # so that it ends with this script. Every program learns where every service is, and takes what it needs.
 launch()
 {
-	local name=$1 prefix=QUAYSIDE_${1^^} peer settings=()
+	local name=$1 prefix=QUAYSIDE_${1^^} peer doorbells='' settings=()
 	shift
 	for peer in "${SERVICES[@]}"; do
 		settings+=("${prefix}_${peer^^}_ADDRESS=unix:$sockets/$peer.sock")
+		doorbells+=${doorbells:+,}ipc://$sockets/$peer.bus
 	done
+	if [[ $BUS != 0 && $name != gateway ]]; then
+		settings+=("${prefix}_BUS_PUBLISH=ipc://$sockets/$name.bus" "${prefix}_BUS_SUBSCRIBE=$doorbells")
+	fi
 	env "${@/#/${prefix}_}" "${settings[@]}" setsid setpriv --pdeathsig TERM -- "$BUILD/bin/$name" >>"$RUN_DIR/log/$name.log" 2>&1 </dev/null 9<&- &
 	pids[$name]=$!
 	echo "$name $!" >>"$RUN_DIR/pids"

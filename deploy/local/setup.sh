@@ -16,7 +16,7 @@ readonly NODE_MAJOR_MIN=18
 
 readonly RUN_PACKAGES=(
 	gcc libc6-dev make binutils ca-certificates
-	libgrpc-dev libprotobuf-c-dev libpq-dev libevent-dev libssl-dev zlib1g-dev node-llhttp
+	libgrpc-dev libprotobuf-c-dev libpq-dev libnanomsg-dev libevent-dev libssl-dev zlib1g-dev node-llhttp
 	protobuf-c-compiler protobuf-compiler libprotobuf-dev grpc-proto golang-github-gogo-googleapis-dev
 	postgresql-15 postgresql-client-15 util-linux curl jq
 )
