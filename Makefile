@@ -31,7 +31,7 @@ export QUAYSIDE_PG_TEMPLATE := $(abspath $(BUILD))/pg-template
 O := $(BUILD)$(if $(MODE),/$(MODE))
 GEN := $(BUILD)/gen
 
-.PHONY: help setup build run test fault check asan tsan valgrind bench clean format
+.PHONY: help setup build run reconcile test fault check asan tsan valgrind bench clean format
 
 help: ## list the targets and the variables
 	@echo 'make [target] [VARIABLE=value]'
@@ -44,8 +44,11 @@ setup: ## install what building, running and testing need (Debian packages and n
 clean: ## remove everything that was built (run data stays)
 	rm -rf -- $(BUILD)
 
+reconcile: ## do stock, orders, shipments, invoices and payments of what `make run` runs agree? Says what does not, and what to do
+	@node deploy/local/reconcile.mjs $(RUN_DIR)
+
 # Goals that need no compiler are answered without looking for one.
-ifneq ($(filter-out help setup clean,$(or $(MAKECMDGOALS),build)),)
+ifneq ($(filter-out help setup clean reconcile,$(or $(MAKECMDGOALS),build)),)
 include make/flags.mk
 include make/rules.mk
 include $(sort $(wildcard */module.mk))
