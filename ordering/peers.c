@@ -28,6 +28,7 @@ RPC_CLIENT(release_reservations, RESERVATIONS, "ReleaseReservations", Warehouse_
 RPC_CLIENT(fulfil_reservations, RESERVATIONS, "FulfilReservations", Warehouse__FulfilReservationsRequest,
 	   Warehouse__FulfilReservationsResponse)
 RPC_CLIENT(create_shipment, SHIPMENTS, "CreateShipment", Shipping__CreateShipmentRequest, Shipping__Shipment)
+RPC_CLIENT(cancel_shipment, SHIPMENTS, "CancelShipment", Shipping__CancelShipmentRequest, Shipping__Shipment)
 RPC_CLIENT(issue_invoice, INVOICES, "IssueInvoice", Billing__IssueInvoiceRequest, Billing__Invoice)
 
 /* The messages' texts are not const, but nobody writes to a request. */
@@ -99,10 +100,14 @@ struct status peer_confirm(struct call *call, const char *key, const Ordering__O
 	return confirm_reservations(call, warehouse, key, &request, &reply);
 }
 
-struct status peer_release(struct call *call, const char *order_id, const char *cause, char **item_ids, size_t n_items)
+char *release_key(struct call *call, const char *order_id, const char *cause)
+{
+	return arena_printf(call->arena, "%s/%s/release", order_id, cause);
+}
+
+struct status peer_release(struct call *call, const char *key, const char *order_id, char **item_ids, size_t n_items)
 {
 	Warehouse__ReleaseReservationsRequest request = WAREHOUSE__RELEASE_RESERVATIONS_REQUEST__INIT;
-	const char *key = arena_printf(call->arena, "%s/%s/release", order_id, cause);
 	Warehouse__ReleaseReservationsResponse *reply;
 
 	request.order_id = shared(order_id);
@@ -113,7 +118,8 @@ struct status peer_release(struct call *call, const char *order_id, const char *
 
 void peer_release_soon(struct call *call, const char *order_id, const char *cause, char **item_ids, size_t n_items)
 {
-	const struct status ignored = peer_release(call, order_id, cause, item_ids, n_items);
+	const struct status ignored =
+	    peer_release(call, release_key(call, order_id, cause), order_id, item_ids, n_items);
 
 	(void)ignored;
 }
@@ -150,11 +156,20 @@ struct status peer_create_shipment(struct call *call, const char *key, const cha
 	return create_shipment(call, shipping, key, &request, &reply);
 }
 
-struct status peer_fulfil(struct call *call, const Shipping__Shipment *shipment)
+struct status peer_cancel_shipment(struct call *call, const char *key, const char *shipment_id, const char *reason)
+{
+	Shipping__CancelShipmentRequest request = SHIPPING__CANCEL_SHIPMENT_REQUEST__INIT;
+	Shipping__Shipment *reply;
+
+	request.shipment_id = shared(shipment_id);
+	request.reason = shared(reason);
+	return cancel_shipment(call, shipping, key, &request, &reply);
+}
+
+struct status peer_fulfil(struct call *call, const char *key, const Shipping__Shipment *shipment)
 {
 	Warehouse__FulfilReservationsRequest request = WAREHOUSE__FULFIL_RESERVATIONS_REQUEST__INIT;
 	Warehouse__FulfilmentLine **lines = arena_array(call->arena, shipment->n_lines, sizeof(*lines));
-	const char *key = arena_printf(call->arena, "%s/fulfil", shipment->shipment_id);
 	Warehouse__FulfilReservationsResponse *reply;
 
 	for (size_t i = 0; i < shipment->n_lines; i++) {
@@ -170,11 +185,11 @@ struct status peer_fulfil(struct call *call, const Shipping__Shipment *shipment)
 	return fulfil_reservations(call, warehouse, key, &request, &reply);
 }
 
-struct status peer_issue_invoice(struct call *call, const Ordering__Order *order, const Shipping__Shipment *shipment,
-				 Billing__InvoiceLine **lines, size_t n_lines, char **ret_invoice_id)
+struct status peer_issue_invoice(struct call *call, const char *key, const Ordering__Order *order,
+				 const Shipping__Shipment *shipment, Billing__InvoiceLine **lines, size_t n_lines,
+				 char **ret_invoice_id)
 {
 	Billing__IssueInvoiceRequest request = BILLING__ISSUE_INVOICE_REQUEST__INIT;
-	const char *key = arena_printf(call->arena, "%s/invoice", shipment->shipment_id);
 	Billing__Invoice *reply;
 
 	request.shipment_id = shipment->shipment_id;

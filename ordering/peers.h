@@ -35,12 +35,12 @@ struct status peer_reserve(struct call *call, const char *key, const char *order
 /* Makes the holds of an order's items permanent. The peer's own refusal. */
 struct status peer_confirm(struct call *call, const char *key, const Ordering__Order *order) MUST_USE;
 
-/*
- * Gives items back; without any, all that the order holds. cause tells apart why, for the key: the etag of the change that released them, or
- * an item's id.
- */
-struct status peer_release(struct call *call, const char *order_id, const char *cause, char **item_ids,
+/* Gives items back; without any, all that the order holds, and all that is still to come for it. */
+struct status peer_release(struct call *call, const char *key, const char *order_id, char **item_ids,
 			   size_t n_items) MUST_USE;
+
+/* A key for what an order releases with a change: cause is the etag of the change, or an item's id. */
+char *release_key(struct call *call, const char *order_id, const char *cause);
 
 /* The same, if it can be had now, for what is made sure of elsewhere: by the event of the change, or by the hold that runs out. */
 void peer_release_soon(struct call *call, const char *order_id, const char *cause, char **item_ids, size_t n_items);
@@ -49,10 +49,15 @@ void peer_release_soon(struct call *call, const char *order_id, const char *caus
 struct status peer_create_shipment(struct call *call, const char *key, const char *shipment_id,
 				   const Ordering__Order *order) MUST_USE;
 
+/* Stops a shipment, also one that is still to come. Fails with SHIPMENT_DISPATCHED when it has left. */
+struct status peer_cancel_shipment(struct call *call, const char *key, const char *shipment_id,
+				   const char *reason) MUST_USE;
+
 /* Books a shipment's goods out; bills it. The same shipment is booked and billed once. The peer's own refusal. */
-struct status peer_fulfil(struct call *call, const Shipping__Shipment *shipment) MUST_USE;
-struct status peer_issue_invoice(struct call *call, const Ordering__Order *order, const Shipping__Shipment *shipment,
-				 Billing__InvoiceLine **lines, size_t n_lines, char **ret_invoice_id) MUST_USE;
+struct status peer_fulfil(struct call *call, const char *key, const Shipping__Shipment *shipment) MUST_USE;
+struct status peer_issue_invoice(struct call *call, const char *key, const Ordering__Order *order,
+				 const Shipping__Shipment *shipment, Billing__InvoiceLine **lines, size_t n_lines,
+				 char **ret_invoice_id) MUST_USE;
 
 /* Which of n lines a refusal is about: its index at the front of a field path ("lines[2].quantity"); false when the path names none. */
 bool peer_line(const char *field, size_t *ret_line);

@@ -50,6 +50,7 @@ struct hold {
 struct paper {
 	char id[UUID_TEXT];
 	int asked;
+	bool left, cancelled;
 };
 
 static struct {
@@ -239,10 +240,16 @@ struct status peer_confirm(struct call *call, const char *key, const Ordering__O
 	PEER_DONE("confirm");
 }
 
-struct status peer_release(struct call *call, const char *order_id, const char *cause, char **item_ids, size_t n_items)
+char *release_key(struct call *call, const char *order_id, const char *cause)
+{
+	assert_true(*cause != '\0');
+	return arena_printf(call->arena, "%s/%s", order_id, cause);
+}
+
+struct status peer_release(struct call *call, const char *key, const char *order_id, char **item_ids, size_t n_items)
 {
 	PEER("release");
-	assert_true(*cause != '\0');
+	assert_true(*key != '\0' && strlen(key) <= 255);
 	for (size_t i = 0; i < n_items; i++)
 		take_hold(item_ids[i])->state = HOLD_RELEASED;
 	for (size_t i = 0; n_items == 0 && i < peers.n_holds; i++) {
@@ -255,12 +262,13 @@ struct status peer_release(struct call *call, const char *order_id, const char *
 
 void peer_release_soon(struct call *call, const char *order_id, const char *cause, char **item_ids, size_t n_items)
 {
-	const struct status ignored = peer_release(call, order_id, cause, item_ids, n_items);
+	const struct status ignored =
+	    peer_release(call, release_key(call, order_id, cause), order_id, item_ids, n_items);
 
 	(void)ignored;
 }
 
-static void ask_paper(struct paper *papers, size_t *count, const char *id)
+static struct paper *find_paper(struct paper *papers, size_t *count, const char *id)
 {
 	size_t i = 0;
 
@@ -269,39 +277,62 @@ static void ask_paper(struct paper *papers, size_t *count, const char *id)
 	assert_true(i < PAPERS_MAX);
 	if (i == *count)
 		memcpy(papers[(*count)++].id, id, UUID_TEXT);
-	papers[i].asked++;
+	return &papers[i];
 }
 
 struct status peer_create_shipment(struct call *call, const char *key, const char *shipment_id,
 				   const Ordering__Order *order)
 {
+	static const struct reason cancelled = { CODE_FAILED_PRECONDITION, "SHIPMENT_CANCELLED", "Cancelled." };
+	struct paper *shipment;
+
 	PEER("create_shipment");
 	assert_true(strlen(key) <= 255);
 	assert_true(order->n_items > 0);
-	ask_paper(peers.shipments, &peers.n_shipments, shipment_id);
+	shipment = find_paper(peers.shipments, &peers.n_shipments, shipment_id);
+	if (shipment->cancelled)
+		return status_of(&cancelled);
+	shipment->asked++;
 	PEER_DONE("create_shipment");
 }
 
-struct status peer_fulfil(struct call *call, const Shipping__Shipment *shipment)
+/* Which has left stays; which is not known yet will never be. */
+struct status peer_cancel_shipment(struct call *call, const char *key, const char *shipment_id, const char *reason)
+{
+	struct paper *shipment;
+
+	PEER("cancel_shipment");
+	assert_true(strlen(key) <= 255 && strlen(reason) <= 200);
+	shipment = find_paper(peers.shipments, &peers.n_shipments, shipment_id);
+	if (shipment->left)
+		return status_of(&SHIPMENT_DISPATCHED);
+	shipment->cancelled = true;
+	PEER_DONE("cancel_shipment");
+}
+
+struct status peer_fulfil(struct call *call, const char *key, const Shipping__Shipment *shipment)
 {
 	PEER("fulfil");
+	assert_true(strlen(key) <= 255);
 	for (size_t i = 0; i < shipment->n_lines; i++)
 		assert_int_equal(find_hold(shipment->lines[i]->item_id)->state, HOLD_CONFIRMED);
 	peers.booked_out++;
 	PEER_DONE("fulfil");
 }
 
-struct status peer_issue_invoice(struct call *call, const Ordering__Order *order, const Shipping__Shipment *shipment,
-				 Billing__InvoiceLine **lines, size_t n_lines, char **ret_invoice_id)
+struct status peer_issue_invoice(struct call *call, const char *key, const Ordering__Order *order,
+				 const Shipping__Shipment *shipment, Billing__InvoiceLine **lines, size_t n_lines,
+				 char **ret_invoice_id)
 {
 	char *id = arena_alloc(call->arena, UUID_TEXT);
 
 	PEER("issue_invoice");
+	assert_true(strlen(key) <= 255);
 	assert_non_null(order->billing_address);
 	assert_int_equal(n_lines, shipment->n_lines);
 	assert_true(lines[0]->unit_price->minor_units > 0);
 	uuid_derive("invoice", shipment->shipment_id, id);
-	ask_paper(peers.invoices, &peers.n_invoices, id);
+	find_paper(peers.invoices, &peers.n_invoices, id)->asked++;
 	*ret_invoice_id = id;
 	PEER_DONE("issue_invoice");
 }
@@ -320,9 +351,10 @@ static inline int open_service(void **state)
 	(void)state;
 	memset(&peers, 0, sizeof(peers));
 	peers.stock_a = peers.stock_b = 1000;
-	pg_execute(conninfo,
-		   "TRUNCATE customer_order, order_item, order_shipment, order_invoice, idempotency, history, outbox,"
-		   " consumer_cursor; INSERT INTO consumer_cursor VALUES ('ordering', 0), ('shipping', 0)");
+	pg_execute(
+	    conninfo,
+	    "TRUNCATE customer_order, order_item, order_shipment, order_invoice, idempotency, history, outbox, saga,"
+	    " saga_step, consumer_cursor; INSERT INTO consumer_cursor VALUES ('ordering', 0), ('shipping', 0)");
 	service_open(&order_service, conninfo);
 	return 0;
 }

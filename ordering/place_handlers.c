@@ -7,7 +7,7 @@
 #include "ordering/sagas.h"
 #include "runtime/pb.h"
 
-/* The write that acknowledges: the order is PLACING, and the call's key waits for the answer. */
+/* The write that acknowledges: the order is PLACING, its saga begins, and the call's key waits for the answer. */
 static struct write acknowledgement(struct call *call, Ordering__Order *order, int64_t version, const char *from)
 {
 	struct write write =
@@ -15,12 +15,13 @@ static struct write acknowledgement(struct call *call, Ordering__Order *order, i
 
 	write.reply = NULL;
 	write.pending = true;
+	write.saga = place_saga(call, order, version);
 	return write;
 }
 
-/* Decides about one version; applied tells whether it was still that one. */
+/* Decides about one version. No saga: it was not that one any more. */
 static struct status place_once(struct call *call, const Ordering__PlaceOrderRequest *request, Ordering__Order *reply,
-				struct order_row *row, bool *ret_applied)
+				struct order_row *row, struct saga **ret_saga)
 {
 	const char *from = order_state_name(reply->state);
 	Customers__Customer *customer;
@@ -35,7 +36,7 @@ static struct status place_once(struct call *call, const Ordering__PlaceOrderReq
 	TRY(store_update(call, reply, STORE_ORDER, &write));
 	if (write.applied)
 		row->version++;
-	*ret_applied = write.applied;
+	*ret_saga = write.applied ? write.saga : NULL;
 	return STATUS_OK;
 }
 
@@ -55,15 +56,17 @@ struct status place_order(struct call *call, const Ordering__PlaceOrderRequest *
 	struct order_row row;
 
 	for (int round = 0; write_again(call, &round);) {
-		bool repeat = false, applied = false;
+		struct saga *saga = NULL;
+		bool repeat = false;
 
 		TRY(store_get(call, request->order_id, reply, &row));
 		if (call->key_pending || reply->state == ORDERING__ORDER_STATE__ORDER_STATE_PLACING)
 			TRY(check_repeat(call, &repeat));
-		if (!repeat)
-			TRY(place_once(call, request, reply, &row, &applied));
-		if (repeat || applied)
-			return saga_place(call, reply, &row);
+		if (repeat)
+			return place_join(call, request->order_id, reply);
+		TRY(place_once(call, request, reply, &row, &saga));
+		if (saga != NULL)
+			return place_run(call, saga, reply, &row);
 	}
 	return status_of(&CONCURRENT_CHANGE);
 }
@@ -144,14 +147,12 @@ static struct status fill(struct call *call, struct submission *submission)
 /* An order with this id is there, or on its way. */
 static struct status submit_existing(struct call *call, const char *order_id, Ordering__Order *reply)
 {
-	struct order_row row;
 	bool repeat;
 
 	TRY(check_repeat(call, &repeat));
 	if (!repeat)
 		return status_already_exists(call->arena, "order", order_id);
-	TRY(store_get(call, order_id, reply, &row));
-	return saga_place(call, reply, &row);
+	return place_join(call, order_id, reply);
 }
 
 struct status submit_order(struct call *call, const Ordering__SubmitOrderRequest *request, Ordering__Order *reply)
@@ -171,7 +172,7 @@ struct status submit_order(struct call *call, const Ordering__SubmitOrderRequest
 	write = acknowledgement(call, reply, 1, "");
 	TRY(store_create(call, reply, true, &write));
 	if (write.applied)
-		return saga_place(call, reply, &row);
+		return place_run(call, write.saga, reply, &row);
 	if (!call->key_pending) /* another order took the id: what is held for this one has no owner */
 		peer_release_soon(call, id, reply->items[0]->item_id, order_item_ids(call, reply), reply->n_items);
 	return submit_existing(call, id, reply);

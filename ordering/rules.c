@@ -15,6 +15,9 @@
 const struct reason ORDER_NOT_OPEN = { CODE_FAILED_PRECONDITION, "ORDER_NOT_OPEN", "The order is not open." };
 const struct reason ORDER_NOT_PLACED = { CODE_FAILED_PRECONDITION, "ORDER_NOT_PLACED",
 					 "The order has not been placed, or is done." };
+const struct reason PLACING_TIMED_OUT = { CODE_FAILED_PRECONDITION, "PLACING_TIMED_OUT",
+					  "The order could not be placed in time." };
+const struct reason SHIPMENT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DISPATCHED", "The shipment has left." };
 const struct reason ORDER_EMPTY = { CODE_FAILED_PRECONDITION, "ORDER_EMPTY", "The order has no items." };
 const struct reason ADDRESS_MISSING = { CODE_FAILED_PRECONDITION, "ADDRESS_MISSING", "The order lacks an address." };
 const struct reason CUSTOMER_BLOCKED = { CODE_FAILED_PRECONDITION, "CUSTOMER_BLOCKED", "The customer is blocked." };

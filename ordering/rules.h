@@ -29,6 +29,7 @@
 
 extern const struct reason ORDER_NOT_OPEN;   /* metadata: state */
 extern const struct reason ORDER_NOT_PLACED; /* metadata: state */
+extern const struct reason PLACING_TIMED_OUT;
 extern const struct reason ORDER_EMPTY;
 extern const struct reason ADDRESS_MISSING; /* metadata: address */
 extern const struct reason CUSTOMER_BLOCKED;
@@ -43,6 +44,9 @@ extern const struct reason SHIPMENT_MISMATCH; /* what was shipped is not what wa
 /* Reasons that the warehouse gives and that mean something here. */
 extern const struct reason OUT_OF_STOCK;
 extern const struct reason RESERVATION_CLOSED;
+
+/* One that shipping gives: what has left cannot be stopped. */
+extern const struct reason SHIPMENT_DISPATCHED;
 
 /* What can happen to an order's state. What the later ones stand for: the cancelling of a placed order, which shipping decides. */
 enum order_event {

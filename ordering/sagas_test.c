@@ -55,7 +55,7 @@ static void nobody_has_to_ask_again(void **state)
 	resume_everything();
 	assert_int_equal(get(order->order_id)->state, STATE(PLACING));
 	heal();
-	assert_ok(run(ordering_steps[0].run));
+	assert_ok(run(work_off));
 	assert_int_equal(get(order->order_id)->state, STATE(PLACING)); /* claimed a moment ago */
 	resume_everything();
 	assert_int_equal(get(other->order_id)->state, STATE(PLACED));
@@ -98,7 +98,7 @@ static void many_may_place_at_once(void **state)
 		    (struct invocation){ .method = "PlaceOrder", .key = "k1", .request = &placing_of(order)->base };
 		service_start(&repeats[i]);
 	}
-	assert_ok(run(ordering_steps[0].run));
+	assert_ok(run(work_off));
 	service_finish();
 	for (int i = 0; i < 20; i++) {
 		assert_ok(repeats[i].outcome);
@@ -147,20 +147,93 @@ static void what_cannot_be_kept_is_refused_and_can_be_put_right(void **state)
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
 }
 
-static void a_shipment_that_is_refused_is_a_case_for_a_person(void **state)
+static void a_shipment_that_is_refused_leaves_the_order_open(void **state)
 {
-	static const struct reason no = { CODE_FAILED_PRECONDITION, "SHIPMENT_CANCELLED", "No." };
+	static const struct reason no = { CODE_FAILED_PRECONDITION, "SHIPPING_CLOSED", "No." };
 	Ordering__Order *order = filled("A", 3);
 
 	(void)state;
 	no_answer("create_shipment", EVER, false);
 	peers.refusal = &no;
-	assert_reason(place(&order, "k1"), "INTERNAL_ERROR");
-	assert_int_equal(get(order->order_id)->state, STATE(PLACING)); /* its goods are kept: there is no way back */
+	assert_reason(place(&order, "k1"), "SHIPPING_CLOSED");
+	assert_string_equal(get(order->order_id)->state_reason, "SHIPPING_CLOSED");
+	heal();
+	assert_ok(place(&order, "k2"));
 	assert_held(order, HOLD_CONFIRMED);
+	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
+}
+
+static void a_mistake_of_ours_is_a_case_for_a_person(void **state)
+{
+	Ordering__Order *order = filled("A", 3);
+
+	(void)state;
+	no_answer("create_shipment", EVER, false);
+	peers.refusal = &INVALID_REQUEST;
+	assert_reason(place(&order, "k1"), "SAGA_PARKED");
 	heal();
 	resume_everything();
-	assert_int_equal(get(order->order_id)->state, STATE(PLACED));
+	assert_int_equal(get(order->order_id)->state, STATE(PLACING));
+	assert_held(order, HOLD_CONFIRMED);
+	assert_reason(place(&order, "k1"), "SAGA_PARKED");
+}
+
+static struct db_statement DEADLINE_PASSES = DB_WRITE(
+    "test_deadline_passes",
+    "WITH late AS (UPDATE saga SET deadline = now() - interval '1 s' RETURNING 1) SELECT count(*) AS n FROM late");
+
+static void what_takes_too_long_is_given_up(void **state)
+{
+	Ordering__Order *order = filled("A", 3);
+
+	(void)state;
+	no_answer("create_shipment", EVER, true);
+	assert_reason(place_in_vain(order, "k1"), "PEER_UNAVAILABLE");
+	service_number(&DEADLINE_PASSES);
+	heal();
+	resume_everything();
+	assert_string_equal(get(order->order_id)->state_reason, "PLACING_TIMED_OUT");
+	assert_true(peers.shipments[0].cancelled);
+	assert_reason(place(&order, "k1"), "PLACING_TIMED_OUT");
+	assert_ok(place(&order, "k2"));
+	assert_string_equal(order->shipment_ids[0], peers.shipments[1].id);
+	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
+}
+
+static void what_has_left_was_placed_however_long_it_took(void **state)
+{
+	Ordering__Order *order = filled("A", 3);
+
+	(void)state;
+	no_answer("create_shipment", EVER, true);
+	assert_reason(place_in_vain(order, "k1"), "PEER_UNAVAILABLE");
+	service_number(&DEADLINE_PASSES);
+	heal();
+	peers.shipments[0].left = true;
+	resume_everything();
+	assert_ok(place(&order, "k1"));
+	assert_int_equal(order->state, STATE(PLACED));
+	assert_int_equal(peers.n_shipments, 1);
+}
+
+static void a_submission_that_took_too_long_leaves_nothing(void **state)
+{
+	struct invocation submitting = {
+		.method = "SubmitOrder", .key = "k1", .request = &submission_of("A", 2)->base, .timeout = A_SECOND
+	};
+
+	(void)state;
+	no_answer("confirm", EVER, false);
+	service_start(&submitting);
+	service_finish();
+	service_number(&DEADLINE_PASSES);
+	heal();
+	resume_everything();
+	assert_reason(service_call("SubmitOrder", "k1", submitting.request, NULL), "PLACING_TIMED_OUT");
+	assert_int_equal(held("A", ""), 0);
+	assert_true(peers.shipments[0].cancelled); /* which was never made, and now never will be */
+	assert_ok(run(deliver_own));
+	assert_string_equal(path_of(peers.holds[0].order_id), "PLACING OPEN CANCELLED");
 }
 
 static void an_order_can_be_renamed_while_it_is_placed(void **state)
@@ -264,7 +337,11 @@ int main(void)
 		SAGA_TEST(many_may_place_at_once),
 		SAGA_TEST(a_hold_that_ran_out_is_taken_anew),
 		SAGA_TEST(what_cannot_be_kept_is_refused_and_can_be_put_right),
-		SAGA_TEST(a_shipment_that_is_refused_is_a_case_for_a_person),
+		SAGA_TEST(a_shipment_that_is_refused_leaves_the_order_open),
+		SAGA_TEST(a_mistake_of_ours_is_a_case_for_a_person),
+		SAGA_TEST(what_takes_too_long_is_given_up),
+		SAGA_TEST(what_has_left_was_placed_however_long_it_took),
+		SAGA_TEST(a_submission_that_took_too_long_leaves_nothing),
 		SAGA_TEST(an_order_can_be_renamed_while_it_is_placed),
 		SAGA_TEST(a_submission_that_is_refused_late_leaves_no_open_order),
 		SAGA_TEST(a_repeated_submission_takes_up_what_was_left),

@@ -50,12 +50,6 @@ static struct db_statement TAKE_NUMBERS =
     DB_WRITE("take_numbers", "SELECT nextval('order_number') AS first, increment_by AS count FROM pg_sequences"
 			     " WHERE schemaname = current_schema() AND sequencename = 'order_number'");
 
-static struct db_statement CLAIM_PLACING = DB_WRITE(
-    "claim_placing",
-    "UPDATE customer_order SET resume_time = now() + interval '5 s' WHERE order_id IN (SELECT order_id FROM "
-    "customer_order"
-    " WHERE resume_time <= now() ORDER BY resume_time LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING order_id");
-
 static Ordering__OrderItem *read_item(struct call *call, const struct db_rows *rows, size_t row, const char *currency)
 {
 	Ordering__OrderItem *item = pb_new(call->arena, &ordering__order_item__descriptor);
@@ -223,21 +217,4 @@ struct status store_take_number(struct call *call, char **ret_number)
 		*ret_number = arena_printf(call->arena, "ORD-%06lld", (long long)numbers.next++);
 	mutex_unlock(&numbers.refill);
 	return status;
-}
-
-struct status store_claim_placing(struct call *call, size_t *ret_count, char ***ret_order_ids)
-{
-	struct db_unit *unit = db_unit(call, &CLAIM_PLACING);
-	const struct db_rows *rows;
-	char **order_ids;
-
-	db_bind_int(unit, "limit", ORDERS_TO_RESUME);
-	TRY(db_run(call, unit));
-	rows = db_rows(unit, 0);
-	order_ids = arena_array(call->arena, db_count(rows), sizeof(*order_ids));
-	for (size_t row = 0; row < db_count(rows); row++)
-		order_ids[row] = db_text(rows, row, "order_id");
-	*ret_order_ids = order_ids;
-	*ret_count = db_count(rows);
-	return STATUS_OK;
 }

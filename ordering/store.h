@@ -17,6 +17,7 @@
 #include "quayside/ordering/v1/ordering.pb-c.h"
 #include "runtime/events.h"
 #include "runtime/page.h"
+#include "runtime/saga.h"
 #include "runtime/write.h"
 
 /* What is kept of an order beside the contract's message. */
@@ -39,10 +40,6 @@ struct status store_exists(struct call *call, const char *order_id, bool *ret_ex
 /* A number that no other order has. */
 struct status store_take_number(struct call *call, char **ret_number) MUST_USE;
 
-/* Orders whose placing nobody seems to go on with: at most ORDERS_TO_RESUME; for some seconds nobody else gets them. */
-#define ORDERS_TO_RESUME 20
-struct status store_claim_placing(struct call *call, size_t *ret_count, char ***ret_order_ids) MUST_USE;
-
 /* How much of an order has changed. */
 enum store_part { STORE_ORDER, STORE_ITEMS };
 
@@ -50,12 +47,19 @@ enum store_part { STORE_ORDER, STORE_ITEMS };
 struct status store_create(struct call *call, const Ordering__Order *order, bool submitted,
 			   struct write *write) MUST_USE;
 
-/* Writes an order whose version is still write->version - 1: under the call's key, as a step of acknowledged work (refusal: its answer), as an event's effect. */
+/*
+ * Writes an order whose version is still write->version - 1: under the call's key, as the end of a saga (refusal: the answer of the keys that wait), as an event's effect.
+ * This one and store_create() start write->saga, where there is one.
+ */
 struct status store_update(struct call *call, const Ordering__Order *order, enum store_part part,
 			   struct write *write) MUST_USE;
-struct status store_step(struct call *call, const Ordering__Order *order, enum store_part part, struct write *write,
-			 struct status refusal) MUST_USE;
+struct status store_end(struct call *call, struct saga *saga, const Ordering__Order *order, enum store_part part,
+			struct write *write, struct status refusal) MUST_USE;
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
 			  enum store_part part, struct write *write) MUST_USE;
+
+/* Starts a saga, as the event's only effect. */
+struct status store_start_by_event(struct call *call, const Events__Event *event, const char *order_id,
+				   struct saga *saga) MUST_USE;
 
 #endif

@@ -63,8 +63,9 @@ static int make_database(void **state)
 static int open_store(void **state)
 {
 	(void)state;
-	pg_execute(conninfo,
-		   "TRUNCATE customer_order, order_item, order_shipment, order_invoice, idempotency, history, outbox");
+	pg_execute(
+	    conninfo,
+	    "TRUNCATE customer_order, order_item, order_shipment, order_invoice, idempotency, history, outbox, saga, saga_step");
 	service_open(&service, conninfo);
 	return 0;
 }
@@ -243,14 +244,16 @@ static struct status write_old_versions(struct call *call)
 	static const struct {
 		int64_t version;
 		bool step, applied;
-	} TRIES[] = { { 1, false, false }, { 3, false, false }, { 2, false, true },
-		      { 2, false, false }, { 2, true, false },  { 4, true, false },
-		      { 3, true, true },   { 3, true, false },  { 4, false, true } };
+	} TRIES[] = { { 1, false, false }, { 3, false, false }, { 2, false, true }, { 2, false, false },
+		      { 2, true, false },  { 4, true, false },  { 3, true, true },  { 4, false, true } };
+	static const struct saga_kind kind = { .name = "test" };
 	Ordering__Order *order = new_order(call, ADA, "First", 1);
 	Ordering__Order *read = pb_new(call->arena, &ordering__order__descriptor);
+	struct saga *saga = saga_new(call, &kind, order->order_id, order->order_id, STR(""));
 	struct write write;
 	bool exists;
 
+	saga->place.state = SAGA_STATE_COMPLETED;
 	TRY(create(call, order));
 	TRY(store_exists(call, order->order_id, &exists));
 	assert_true(exists);
@@ -263,14 +266,17 @@ static struct status write_old_versions(struct call *call)
 	assert_false(write.applied);
 	for (size_t i = 0; i < sizeof(TRIES) / sizeof(TRIES[0]); i++) {
 		write = write_of(call, order, TRIES[i].version);
+		write.saga = TRIES[i].version == 2 && !TRIES[i].step ? saga : NULL;
 		if (TRIES[i].step)
-			TRY(store_step(call, order, STORE_ITEMS, &write, STATUS_OK));
+			TRY(store_end(call, saga, order, STORE_ITEMS, &write, STATUS_OK));
 		else
 			TRY(store_update(call, order, STORE_ITEMS, &write));
 		assert_int_equal(write.applied, TRIES[i].applied);
 	}
 	TRY(store_get(call, order->order_id, read, NULL));
 	assert_string_equal(read->etag, "4");
+	write = write_of(call, order, 5); /* a saga ends once */
+	assert_true(status_is(store_end(call, saga, order, STORE_ITEMS, &write, STATUS_OK), &SAGA_LOST));
 	return STATUS_OK;
 }
 

@@ -6,9 +6,6 @@
 #define UNCHANGED                                                                                                      \
 	"SELECT 1 FROM customer_order WHERE order_id = :aggregate_id::uuid AND version = :version - 1 FOR UPDATE"
 
-/* When an order that is being placed may be taken over: by the database's clock. */
-#define RESUME_TIME "CASE WHEN :state = 'ORDER_STATE_PLACING' THEN now() + interval '5 s' END"
-
 #define ITEM_COLUMNS "sku, name, quantity, shipped_quantity, unit_price, tax_rate_basis_points, net, tax, gross, state"
 
 /* The items come as one array for each column. */
@@ -27,43 +24,43 @@
 	", itemised AS (INSERT INTO order_item (item_id, order_id, position, " ITEM_COLUMNS ")" ITEM_VALUES
 
 /* What follows the guard of every change. Items are left alone unless :with_items; shipments and invoices that are known are, too. */
-#define ORDER_WRITTEN                                                                                                  \
-	", changed AS (UPDATE customer_order SET version = :version, name = :name, note = :note, currency = "          \
-	":currency, net = :net, tax = :tax,"                                                                           \
-	" gross = :gross, state = :state, state_reason = :state_reason, resume_time = " RESUME_TIME                    \
-	", search = lower(:search), place_time = :place_time, update_time = :time FROM accepted WHERE order_id = "     \
-	":aggregate_id::uuid)"                                                                                         \
-	", dropped AS (DELETE FROM order_item USING accepted"                                                          \
-	" WHERE :with_items::boolean AND order_id = :aggregate_id::uuid AND item_id <> ALL "                           \
-	"(:item_ids::text[]::uuid[]))" ITEMS_INSERTED                                                                  \
-	" ON CONFLICT (item_id) DO UPDATE SET position = EXCLUDED.position, quantity = EXCLUDED.quantity,"             \
-	" shipped_quantity = EXCLUDED.shipped_quantity, net = EXCLUDED.net, tax = EXCLUDED.tax, gross = "              \
-	"EXCLUDED.gross, state = EXCLUDED.state)"                                                                      \
-	", shipped AS (INSERT INTO order_shipment (shipment_id, order_id, position)"                                   \
-	" SELECT s.id::uuid, :aggregate_id::uuid, s.position FROM accepted,"                                           \
-	" unnest(:shipment_ids::text[]) WITH ORDINALITY AS s(id, position) ON CONFLICT DO NOTHING)"                    \
-	", invoiced AS (INSERT INTO order_invoice (invoice_id, order_id, position)"                                    \
-	" SELECT v.id::uuid, :aggregate_id::uuid, v.position FROM accepted,"                                           \
-	" unnest(:invoice_ids::text[]) WITH ORDINALITY AS v(id, position) ON CONFLICT DO NOTHING)" WRITE_END
+#define ORDER_WRITTEN                                                                                                                                                           \
+	", changed AS (UPDATE customer_order SET version = :version, name = :name, note = :note, currency = "                                                                   \
+	":currency, net = :net, tax = :tax,"                                                                                                                                    \
+	" gross = :gross, state = :state, state_reason = :state_reason, search = lower(:search), place_time = :place_time, update_time = :time FROM accepted WHERE order_id = " \
+	":aggregate_id::uuid)"                                                                                                                                                  \
+	", dropped AS (DELETE FROM order_item USING accepted"                                                                                                                   \
+	" WHERE :with_items::boolean AND order_id = :aggregate_id::uuid AND item_id <> ALL "                                                                                    \
+	"(:item_ids::text[]::uuid[]))" ITEMS_INSERTED                                                                                                                           \
+	" ON CONFLICT (item_id) DO UPDATE SET position = EXCLUDED.position, quantity = EXCLUDED.quantity,"                                                                      \
+	" shipped_quantity = EXCLUDED.shipped_quantity, net = EXCLUDED.net, tax = EXCLUDED.tax, gross = "                                                                       \
+	"EXCLUDED.gross, state = EXCLUDED.state)"                                                                                                                               \
+	", shipped AS (INSERT INTO order_shipment (shipment_id, order_id, position)"                                                                                            \
+	" SELECT s.id::uuid, :aggregate_id::uuid, s.position FROM accepted,"                                                                                                    \
+	" unnest(:shipment_ids::text[]) WITH ORDINALITY AS s(id, position) ON CONFLICT DO NOTHING)"                                                                             \
+	", invoiced AS (INSERT INTO order_invoice (invoice_id, order_id, position)"                                                                                             \
+	" SELECT v.id::uuid, :aggregate_id::uuid, v.position FROM accepted,"                                                                                                    \
+	" unnest(:invoice_ids::text[]) WITH ORDINALITY AS v(id, position) ON CONFLICT DO NOTHING)"
 
-static struct db_statement CREATE_ORDER = DB_WRITE(
-    "create_order",
-    WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM customer_order WHERE order_id = "
-		":aggregate_id::uuid)") ", created AS (INSERT INTO customer_order (order_id, version, "
-					"number, customer_id, customer_name, name, note, currency, net, "
-					"tax,"
-					" gross, state, state_reason, shipping_address, billing_address, "
-					"submitted, resume_time, search, create_time, update_time)"
-					" SELECT :aggregate_id::uuid, :version, :number, "
-					":customer_id::uuid, :customer_name, :name, :note, :currency, "
-					":net, :tax, :gross,"
-					" :state, :state_reason, :shipping_address, :billing_address, "
-					":submitted, " RESUME_TIME
-					", lower(:search), :time, :time FROM accepted)" ITEMS_INSERTED ")" WRITE_END);
+#define UNKNOWN "SELECT 1 WHERE NOT EXISTS (SELECT FROM customer_order WHERE order_id = :aggregate_id::uuid)"
 
-static struct db_statement UPDATE_ORDER = DB_WRITE("update_order", WRITE_BEGIN(UNCHANGED) ORDER_WRITTEN);
-static struct db_statement STEP_ORDER = DB_WRITE("step_order", STEP_BEGIN(UNCHANGED) ORDER_WRITTEN);
-static struct db_statement EVENT_ORDER = DB_WRITE("event_order", EVENT_BEGIN(UNCHANGED) ORDER_WRITTEN);
+#define ORDER_CREATED                                                                                                  \
+	", created AS (INSERT INTO customer_order (order_id, version, number, customer_id, customer_name, name, "      \
+	"note, currency, net, tax, gross, state, state_reason, shipping_address, billing_address, submitted, "         \
+	"search, create_time, update_time)"                                                                            \
+	" SELECT :aggregate_id::uuid, :version, :number, :customer_id::uuid, :customer_name, :name, :note, "           \
+	":currency, :net, :tax, :gross, :state, :state_reason, :shipping_address, :billing_address, :submitted, "      \
+	"lower(:search), :time, :time FROM accepted)" ITEMS_INSERTED ")" WRITE_END
+
+static struct db_statement CREATE_ORDER = DB_WRITE("create_order", WRITE_BEGIN(UNKNOWN) ORDER_CREATED);
+static struct db_statement SUBMIT_ORDER = DB_WRITE("submit_order", WRITE_BEGIN(UNKNOWN) SAGA_START ORDER_CREATED);
+
+static struct db_statement UPDATE_ORDER = DB_WRITE("update_order", WRITE_BEGIN(UNCHANGED) ORDER_WRITTEN WRITE_END);
+static struct db_statement START_SAGA =
+    DB_WRITE("start_saga", WRITE_BEGIN(UNCHANGED) SAGA_START ORDER_WRITTEN WRITE_END);
+static struct db_statement END_SAGA = DB_WRITE("end_saga", SAGA_END_BEGIN(UNCHANGED) ORDER_WRITTEN SAGA_WRITE_END);
+static struct db_statement EVENT_ORDER = DB_WRITE("event_order", EVENT_BEGIN(UNCHANGED) ORDER_WRITTEN WRITE_END);
+static struct db_statement EVENT_SAGA = DB_WRITE("event_saga", EVENT_BEGIN("SELECT 1") SAGA_START WRITE_END);
 
 /* One column of the items, as an array. */
 #define BIND_TEXTS(parameter_, value_)                                                                                 \
@@ -137,7 +134,7 @@ static struct db_unit *change(struct call *call, struct db_statement *statement,
 
 struct status store_create(struct call *call, const Ordering__Order *order, bool submitted, struct write *write)
 {
-	struct db_unit *unit = db_unit(call, &CREATE_ORDER);
+	struct db_unit *unit = db_unit(call, write->saga != NULL ? &SUBMIT_ORDER : &CREATE_ORDER);
 
 	bind_order(call, unit, order);
 	bind_items(call, unit, order->items, order->n_items);
@@ -152,17 +149,27 @@ struct status store_create(struct call *call, const Ordering__Order *order, bool
 
 struct status store_update(struct call *call, const Ordering__Order *order, enum store_part part, struct write *write)
 {
-	return write_run(call, change(call, &UPDATE_ORDER, order, part), write);
+	struct db_statement *statement = write->saga != NULL ? &START_SAGA : &UPDATE_ORDER;
+
+	return write_run(call, change(call, statement, order, part), write);
 }
 
-struct status store_step(struct call *call, const Ordering__Order *order, enum store_part part, struct write *write,
-			 struct status refusal)
+struct status store_end(struct call *call, struct saga *saga, const Ordering__Order *order, enum store_part part,
+			struct write *write, struct status refusal)
 {
-	return write_step(call, change(call, &STEP_ORDER, order, part), write, refusal);
+	return saga_end(call, saga, change(call, &END_SAGA, order, part), write, refusal);
 }
 
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
 			  enum store_part part, struct write *write)
 {
 	return event_write(call, event, change(call, &EVENT_ORDER, order, part), write);
+}
+
+struct status store_start_by_event(struct call *call, const Events__Event *event, const char *order_id,
+				   struct saga *saga)
+{
+	struct write write = { .aggregate_type = "order", .aggregate_id = order_id, .version = 1, .saga = saga };
+
+	return event_write(call, event, db_unit(call, &EVENT_SAGA), &write);
 }

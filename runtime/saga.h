@@ -46,8 +46,8 @@ struct saga_kind {
 	const char *name; /* "place" */
 	const struct saga_step *steps;
 
-	/* What must be undone when it is not done after so many microseconds; NULL: nothing. Every step must have its undoing then. */
-	const int64_t *deadline;
+	/* A setting: what is not done after so many seconds is undone; NULL: never. Every step must have its undoing then. */
+	const int64_t *deadline_s;
 	const struct reason *too_late; /* the cause that it then has */
 
 	/* Reads what the steps work on into saga->work; not called when that is set already. */
@@ -114,6 +114,9 @@ struct status saga_join(struct call *call, const struct saga_kind *kind, const c
  */
 struct status saga_end(struct call *call, struct saga *saga, struct db_unit *unit, struct write *write,
 		       struct status refusal) MUST_USE;
+
+/* What a peer's answer means for a step: done, refused, unknown or a bug. */
+enum saga_event saga_outcome(struct status status);
 
 /* ---- Workers: one engine per process ---- */
 

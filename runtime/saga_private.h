@@ -47,7 +47,4 @@ struct status saga_store_find(struct call *call, const struct saga_kind *kind, c
 struct status saga_store_claim(struct call *call, const struct saga_kind *kind, const char *subject_id,
 			       struct saga **ret_saga) MUST_USE;
 
-/* What a peer's answer means for a step. */
-enum saga_event saga_outcome(struct status status);
-
 #endif

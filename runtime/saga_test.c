@@ -82,14 +82,14 @@ static struct status end(struct call *call, struct saga *saga)
 	return saga_end(call, saga, db_unit(call, &END), &write, STATUS_OK);
 }
 
-static const int64_t deadline = 60 * CLOCK_SECOND;
+static const int64_t deadline = 60;
 static const struct saga_kind KIND = {
 	.name = "test",
 	.steps = (const struct saga_step[]){ { "first", do_step, undo_step, false },
 					     { "second", do_step, undo_step, false },
 					     { "third", do_step, undo_step, false },
 					     { .name = NULL } },
-	.deadline = &deadline,
+	.deadline_s = &deadline,
 	.too_late = &TOO_LATE,
 	.open = open_nothing,
 	.end = end,
