@@ -1,12 +1,12 @@
 /*
- * handlers: the RPCs of quayside.ordering.v1.OrderService, one function each: check, rules, peers, store, reply.
+ * handlers: the RPCs of quayside.ordering.v1, one function each: check, rules, peers, store, reply.
  *
  * Invariants
  * - A handler decides nothing (rules do) and knows no SQL (store does).
  * - A change reads, decides, and writes guarded by the version that was read; who loses reads and decides again. No peer is called inside a transaction.
  * - The warehouse is asked first and the order written after: what it promised and nobody wrote down runs out by itself.
  *
- * Usage: give order_service to the process in main.c. The handlers declared here are those that do not stand beside the method table.
+ * Usage: give the services to the process in main.c. The handlers declared here are those that do not stand beside the method table.
  */
 #ifndef QUAYSIDE_ORDERING_HANDLERS_H
 #define QUAYSIDE_ORDERING_HANDLERS_H
@@ -14,7 +14,7 @@
 #include "quayside/ordering/v1/ordering.pb-c.h"
 #include "runtime/rpc_server.h"
 
-extern const struct rpc_service order_service;
+extern const struct rpc_service order_service, fulfilment_service;
 
 /* Items (item_handlers.c). */
 struct status add_order_item(struct call *call, const Ordering__AddOrderItemRequest *request,

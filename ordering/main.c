@@ -11,7 +11,7 @@
 
 extern const struct migration ordering_migrations[]; /* embedded from migrations/ */
 
-static const struct rpc_service *const services[] = { &order_service, NULL };
+static const struct rpc_service *const services[] = { &order_service, &fulfilment_service, NULL };
 
 int main(int argc, char *argv[])
 {

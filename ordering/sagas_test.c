@@ -163,6 +163,43 @@ static void a_shipment_that_is_refused_leaves_the_order_open(void **state)
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
 }
 
+static Ordering__ListSagasResponse *list_parked(const char *subject_id)
+{
+	Ordering__ListSagasRequest request = ORDERING__LIST_SAGAS_REQUEST__INIT;
+	void *reply;
+
+	request.subject_id = text(subject_id);
+	request.state = ORDERING__SAGA_STATE__SAGA_STATE_NEEDS_OPERATOR;
+	assert_ok(service_call("ListSagas", NULL, &request.base, &reply));
+	return reply;
+}
+
+/* NULL: the one before again. */
+static struct status retry_parked(const Ordering__Saga *saga)
+{
+	static Ordering__RetrySagaRequest request;
+	Ordering__GetSagaRequest getting = ORDERING__GET_SAGA_REQUEST__INIT;
+	const Ordering__Saga *retried;
+	void *reply;
+
+	if (saga != NULL) {
+		ordering__retry_saga_request__init(&request);
+		getting.saga_id = request.saga_id = text(saga->saga_id);
+		request.reason = text("put right");
+		assert_ok(service_call("GetSaga", NULL, &getting.base, &reply));
+		retried = reply;
+		assert_int_equal(retried->n_steps, 2);
+		assert_string_equal(retried->steps[1]->name, "make_shipment");
+		assert_string_equal(retried->steps[1]->outcome, "INVALID_ARGUMENT");
+		assert_string_equal(retried->kind, "place");
+	}
+	TRY(service_call("RetrySaga", "retry", &request.base, &reply));
+	retried = reply;
+	assert_int_equal(retried->state, ORDERING__SAGA_STATE__SAGA_STATE_RUNNING);
+	assert_reason(service_call("RetrySaga", "another", &request.base, NULL), "SAGA_NOT_PARKED");
+	return STATUS_OK;
+}
+
 static void a_mistake_of_ours_is_a_case_for_a_person(void **state)
 {
 	Ordering__Order *order = filled("A", 3);
@@ -171,11 +208,18 @@ static void a_mistake_of_ours_is_a_case_for_a_person(void **state)
 	no_answer("create_shipment", EVER, false);
 	peers.refusal = &INVALID_REQUEST;
 	assert_reason(place(&order, "k1"), "SAGA_PARKED");
-	heal();
 	resume_everything();
 	assert_int_equal(get(order->order_id)->state, STATE(PLACING));
 	assert_held(order, HOLD_CONFIRMED);
 	assert_reason(place(&order, "k1"), "SAGA_PARKED");
+	heal();
+	assert_true(list_parked(order->order_id)->n_sagas == 1);
+	assert_ok(retry_parked(list_parked(order->order_id)->sagas[0]));
+	assert_ok(retry_parked(NULL)); /* the same key */
+	resume_everything();
+	assert_ok(place(&order, "k1"));
+	assert_int_equal(order->state, STATE(PLACED));
+	assert_int_equal(list_parked(order->order_id)->n_sagas, 0);
 }
 
 static struct db_statement DEADLINE_PASSES = DB_WRITE(

@@ -90,6 +90,7 @@ static inline int open_sagas(void **state)
 	methods[n] = (struct rpc_method){ .name = "WatchOrders", .handler = work_alone };
 	own_seen = 0;
 	service_open(&service, conninfo);
+	service_add(&fulfilment_service);
 	return 0;
 }
 

@@ -147,6 +147,7 @@ struct saga_step_row {
 struct saga_row {
 	const char *saga_id, *kind, *subject_id, *state, *last_error, *trace_parent;
 	int64_t attempts, retries, run_time, create_time, update_time;
+	bool backwards;
 	struct saga_step_row *steps; /* only of saga_get() */
 	size_t n_steps;
 };

@@ -1,8 +1,8 @@
 /* What operators see of sagas, and their retry. */
 #include "runtime/saga_private.h"
 
-#define ROW_COLUMNS                                                                                                    \
-	"saga_id, kind, subject_id, state, last_error, trace_parent, attempts, retries, run_time, create_time, "       \
+#define ROW_COLUMNS                                                                                                         \
+	"saga_id, kind, subject_id, state, last_error, trace_parent, attempts, retries, backwards, run_time, create_time, " \
 	"update_time"
 
 static struct db_statement LIST_SAGAS =
@@ -37,6 +37,7 @@ static void read_row(const struct db_rows *rows, size_t row, struct saga_row *re
 				      .trace_parent = db_text(rows, row, "trace_parent"),
 				      .attempts = db_int(rows, row, "attempts"),
 				      .retries = db_int(rows, row, "retries"),
+				      .backwards = db_bool(rows, row, "backwards"),
 				      .run_time = db_time(rows, row, "run_time"),
 				      .create_time = db_time(rows, row, "create_time"),
 				      .update_time = db_time(rows, row, "update_time") };
