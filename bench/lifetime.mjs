@@ -66,7 +66,7 @@ export async function withSystem(options, work) {
 		goOn();
 		return await work(system);
 	} finally {
-		await system.stop();
+		await system.stop({ audit: false });
 	}
 }
 

@@ -7,18 +7,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { ROOT, type } from '../harness/contract.mjs';
+import { decode, ROOT } from '../harness/contract.mjs';
 import { startSystem } from '../harness/system.mjs';
 import { patience } from '../harness/wait.mjs';
+import { Recorder } from '../storm/recorder.mjs';
 import { check, checkWithin, databasesAt, INVARIANTS, report, SERVICES, violated } from './check.mjs';
 import { readHistory } from './history.mjs';
-import { Recorder } from './recorder.mjs';
 import { HISTORIES, SPOILT } from './spoilt.mjs';
 import { work } from './work.mjs';
 
 const run = promisify(execFile);
 const PROGRAM = path.join(ROOT, 'test/check/quayside-check.mjs');
-const decode = (name, bytes) => type(name).toObject(type(name).decode(bytes), { longs: String, enums: String, defaults: true, arrays: true });
 
 let system;
 let ids; // what the work made
@@ -27,12 +26,18 @@ let historyFile;
 before(async () => {
 	system = await startSystem({ gateway: false });
 	historyFile = path.join(system.folder, 'history.jsonl');
-	const recorder = new Recorder(historyFile, (method) => system.client(method.split('.')[1]));
-	recorder.whole();
-	ids = await work(recorder);
+	const recorder = new Recorder(historyFile);
+	recorder.write({ type: 'whole' });
+	ids = await work({ call: (method, request, options) => recorded(recorder, method, request, options) });
 	recorder.close();
 });
 after(() => system?.stop());
+
+async function recorded(recorder, method, request, { key = randomUUID() } = {}) {
+	const { answer, error } = await recorder.call(system.client(method.split('.')[1]), method, request, { key });
+	if (error) throw error;
+	return answer;
+}
 
 async function sql(database, text) {
 	await run('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', system.database, '-U', 'postgres', '-d', database, '-c', text]);
@@ -83,6 +88,7 @@ it('tells operators what does not agree and stays so, and what to do', async () 
 
 	await sql('warehouse', `UPDATE stock SET reserved = reserved + 1 WHERE sku = '${ids.lamp}'`);
 	const bad = reconcile(system.folder);
+	await assert.rejects(system.audit(), /VIOLATED STOCK-2/, 'so that every system test ends with it');
 	await sql('warehouse', `UPDATE stock SET reserved = reserved - 1 WHERE sku = '${ids.lamp}'`);
 	assert.equal(bad.status, 1, bad.stdout + bad.stderr);
 	assert.match(bad.stdout, new RegExp(`^Stock +1 difference .*\\n +- reserved is not the sum.*\\n +sku ${ids.lamp}.*\\n +What to do: `, 'm'));

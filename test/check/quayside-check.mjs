@@ -18,6 +18,7 @@
 // own moment, so what spans databases is looked at only with --quiescent.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import { decode } from '../harness/contract.mjs';
 import { checkWithin, databasesAt, gaps, INVARIANTS, report, SERVICES, violated } from './check.mjs';
 import { readHistory } from './history.mjs';
 import { CannotCheck } from './snapshot.mjs';
@@ -54,12 +55,6 @@ function databases(values) {
 	return found;
 }
 
-// What events tell is protobuf.
-async function decoder() {
-	const { type } = await import('../harness/contract.mjs');
-	return (name, bytes) => type(name).toObject(type(name).decode(bytes), { longs: String, enums: String, defaults: true, arrays: true });
-}
-
 async function main(args) {
 	const values = readArguments(args);
 	if (values.help) {
@@ -71,7 +66,7 @@ async function main(args) {
 		quiescent: values.quiescent,
 		history: values.history && readHistory(values.history),
 		only: chosen(values.only),
-		decode: await decoder(),
+		decode,
 	});
 	process.stdout.write(values.json ? `${JSON.stringify(results)}\n` : `${report(results)}\n`);
 	if (violated(results).length > 0) return 1;

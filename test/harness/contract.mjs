@@ -33,6 +33,11 @@ export function type(name) {
 	return contract().lookupType(name);
 }
 
+// A message as a plain object in the contract's spelling; int64 as text, absent fields as their defaults.
+export function decode(name, bytes) {
+	return type(name).toObject(type(name).decode(bytes), { longs: String, enums: String, defaults: true, arrays: true });
+}
+
 // One entry for each method of every service below a package.
 export function methods(below = 'quayside') {
 	const found = [];

@@ -5,15 +5,16 @@
 //     const system = await startSystem({ services: ['customers'], gateway: false });
 //     await system.call('quayside.customers.v1.CustomerService/GetCustomer', {...});
 //     await fetch(`${system.url}/v1/customers`);
-//     await system.stop();
+//     await system.stop();                                      // looks whether all invariants hold, too
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { checkWithin, databasesAt, report, violated } from '../check/check.mjs';
 import { Client } from './client.mjs';
-import { BUILD, ROOT } from './contract.mjs';
+import { BUILD, decode, ROOT } from './contract.mjs';
 import { Hopeless, patience, until } from './wait.mjs';
 
 const run = promisify(execFile);
@@ -130,6 +131,7 @@ class System {
 		this.cluster = path.join(this.folder, 'pg');
 		const { stdout } = await run(path.join(ROOT, 'deploy/local/postgres.sh'), ['start', this.cluster]);
 		this.database = stdout.trim();
+		this.databaseStopped = false;
 		await run(path.join(ROOT, 'deploy/local/databases.sh'), [this.database]);
 	}
 
@@ -147,6 +149,7 @@ class System {
 	}
 
 	stopDatabase() {
+		this.databaseStopped = true;
 		return run(path.join(ROOT, 'deploy/local/postgres.sh'), ['stop', this.cluster]);
 	}
 
@@ -184,13 +187,28 @@ class System {
 		await until(`${name} to serve`, () => this.alive(name) && this.serving(name), 20_000);
 	}
 
-	// Ends everything; returns how each program ended.
-	async stop() {
+	// Fails when an invariant does not hold (test/check): with quiescent, for which nothing may be under way any more, after waiting for it.
+	async audit({ quiescent = false, seconds = 0 } = {}) {
+		if (this.databaseStopped || !SERVICES.some((name) => this.programs[name])) return;
+		const results = await checkWithin(seconds, { databases: databasesAt(this.database), quiescent, decode });
+		if (violated(results).length > 0) throw new Error(`invariants do not hold:\n${report(violated(results))}`);
+	}
+
+	// Ends everything; returns how each program ended. Whatever a test did, what must always hold must hold at its end; with quiescent also what holds when all is done.
+	async stop({ quiescent = false, audit = true } = {}) {
 		const ended = {};
-		for (const client of Object.values(this.clients)) client.close();
-		for (const name of Object.keys(this.programs).reverse()) ended[name] = await this.programs[name].stop();
-		if (this.cluster) await run(path.join(ROOT, 'deploy/local/postgres.sh'), ['destroy', this.cluster]);
-		fs.rmSync(this.folder, { recursive: true, force: true });
+		try {
+			for (const client of Object.values(this.clients)) client.close();
+			if (quiescent) await this.audit({ quiescent, seconds: patience(20_000) / 1000 });
+		} finally {
+			for (const name of Object.keys(this.programs).reverse()) ended[name] = await this.programs[name].stop();
+		}
+		try {
+			if (audit && !quiescent) await this.audit();
+		} finally {
+			if (this.cluster) await run(path.join(ROOT, 'deploy/local/postgres.sh'), ['destroy', this.cluster]);
+			fs.rmSync(this.folder, { recursive: true, force: true });
+		}
 		return ended;
 	}
 }
@@ -226,7 +244,7 @@ export async function startSystem({ services = SERVICES, gateway = true, flags =
 		await Promise.all(services.map((name) => system.ready(name)));
 		if (gateway) await system.startGateway(flags.gateway);
 	} catch (error) {
-		await system.stop();
+		await system.stop({ audit: false });
 		throw error;
 	}
 	return system;

@@ -166,7 +166,7 @@ class Crash {
 	async stop() {
 		this.rest.close();
 		this.recorder.close();
-		await this.system.stop();
+		await this.system.stop({ audit: false });
 	}
 }
 

@@ -18,7 +18,7 @@ before(async () => {
 	const flags = ['--db-write-connections=4'];
 	system = await startSystem({ gateway: false, flags: { ordering: flags, warehouse: flags } });
 });
-after(() => system?.stop());
+after(() => system?.stop({ quiescent: true }));
 
 it('makes one order of the same key sent 50 times at once, and 50 equal answers', async () => {
 	const customer = await makeCustomer(system);

@@ -26,7 +26,7 @@ before(async () => {
 	for (const name of SERVICES) await system.ready(name);
 	await until('the gateway to have found them all', () => fetch(`${system.url}/readyz`).then((reply) => reply.ok));
 });
-after(() => system?.stop());
+after(() => system?.stop({ quiescent: true }));
 
 // The shell blocks below a heading, as one script. Only the ports are others, and what is installed already is not installed again.
 function blocks(heading) {

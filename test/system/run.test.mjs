@@ -92,6 +92,8 @@ test('up, a second one refused, down by Ctrl-C; the data is there the next time'
 	const again = await start();
 	const list = await (await fetch(`${again.url}v1/customers`)).json();
 	assert.equal(list.customers?.[0]?.lastName, 'Kay');
+	const reconcile = spawnSync('node', [path.join(ROOT, 'deploy/local/reconcile.mjs'), RUN_DIR, '0.2'], { encoding: 'utf8' });
+	assert.equal(reconcile.status, 0, reconcile.stdout + reconcile.stderr);
 	again.run.kill('SIGTERM');
 	assert.equal((await again.ended).code, 0);
 });

@@ -14,7 +14,7 @@ let system;
 before(async () => {
 	system = await startSystem({ gateway: false });
 });
-after(() => system?.stop());
+after(() => system?.stop({ quiescent: true }));
 
 // Buys until the goods are gone: one unit an order, in every fifth order as two lines of the same product.
 async function buy(client, customer, sku, buyer) {
