@@ -9,6 +9,7 @@
 #include "gateway/bind.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
+#include "gateway/stream.h"
 #include "gateway/transcode.h"
 #include "runtime/call.h"
 #include "runtime/coroutine.h"
@@ -25,10 +26,12 @@ struct api {
 	struct loop *loop;
 	struct routes *routes;
 	const struct api_peer *peers;
+	const struct stream_limits *streams;
 };
 
 /* A request on its way to a service and back. Lives in the request's arena. */
 struct exchange {
+	const struct api *api;
 	struct http_request *request;
 	const struct contract_method *method;
 	struct route_match match;
@@ -69,7 +72,8 @@ static bool all_have_peers(const struct api *api)
 	return true;
 }
 
-struct api *api_new(struct arena *arena, struct loop *loop, const struct api_peer *peers)
+struct api *api_new(struct arena *arena, struct loop *loop, const struct api_peer *peers,
+		    const struct stream_limits *streams)
 {
 	struct api *api = arena_alloc(arena, sizeof(*api));
 	size_t count;
@@ -77,6 +81,7 @@ struct api *api_new(struct arena *arena, struct loop *loop, const struct api_pee
 
 	api->loop = loop;
 	api->peers = peers;
+	api->streams = streams;
 	api->routes = routes_new(arena, methods, count);
 	return api->routes != NULL && all_have_peers(api) ? api : NULL;
 }
@@ -210,6 +215,8 @@ static struct status build_message(struct exchange *exchange)
 	};
 
 	TRY(bind_request(request->arena, &exchange->match, request->query, http_field(request, "if-match"), &source));
+	if (exchange->method->server_streaming)
+		stream_resume(request, exchange->method, &source);
 	return transcode_request(request->arena, &source, &exchange->bytes);
 }
 
@@ -217,8 +224,6 @@ static struct status prepare(const struct api *api, struct exchange *exchange)
 {
 	TRY(find_route(api, exchange));
 	TRY(check_site(exchange->request));
-	if (exchange->method->server_streaming)
-		return status_of(&NOT_IMPLEMENTED);
 	TRY(check_body(exchange->request, exchange->match.route));
 	TRY(read_key(exchange));
 	TRY(read_timeout(exchange));
@@ -238,22 +243,42 @@ static void fail(struct exchange *exchange, struct status status)
 	problem_respond(exchange->request, status, &exchange->context);
 }
 
+static struct status answer_stream(struct call *call, struct exchange *exchange)
+{
+	const struct stream stream = { .request = exchange->request,
+				       .method = exchange->method,
+				       .client = exchange->client,
+				       .message = exchange->bytes,
+				       .context = &exchange->context,
+				       .limits = exchange->api->streams };
+
+	return stream_respond(call, &stream);
+}
+
+/* The request is gone when it was answered. */
+static struct status answer(struct call *call, struct exchange *exchange)
+{
+	struct reply reply = { .trace = exchange->context.trace };
+
+	TRY(rpc_call_bytes(call, exchange->client, exchange->method->path, exchange->key, NULL, 0, exchange->bytes,
+			   &reply.bytes, &reply.replayed));
+	exchange->call = NULL;
+	return reply_respond(exchange->request, exchange->match.route, &reply);
+}
+
 static struct status run(struct call *call, void *context)
 {
 	struct exchange *exchange = context;
-	struct reply reply = { .trace = exchange->context.trace };
 	struct status status;
 
 	exchange->call = call;
 	exchange->coroutine = coroutine_current();
 	call->trace_parent = exchange->trace_parent;
-	status = rpc_call_bytes(call, exchange->client, exchange->method->path, exchange->key, NULL, 0, exchange->bytes,
-				&reply.bytes, &reply.replayed);
-	exchange->call = NULL;
-	if (status.reason == NULL)
-		status = reply_respond(exchange->request, exchange->match.route, &reply);
-	if (status.reason != NULL)
+	status = exchange->method->server_streaming ? answer_stream(call, exchange) : answer(call, exchange);
+	if (status.reason != NULL) {
+		exchange->call = NULL;
 		fail(exchange, status);
+	}
 	return STATUS_OK;
 }
 
@@ -273,6 +298,7 @@ void api_handle(struct api *api, struct http_request *request)
 	const struct str parent = http_field(request, "traceparent");
 	struct status status;
 
+	exchange->api = api;
 	exchange->request = request;
 	exchange->trace_parent = trace_child(request->arena, parent.data == NULL ? STR("") : parent);
 	exchange->context.trace =

@@ -8,16 +8,18 @@
  *   way cannot do it twice.
  * - Answers: a Document as itself; a resource with its ETag; what a Create method made with 201 and Location; 304
  *   where If-None-Match has the resource's tag; failures as problems.
+ * - A method that streams is answered as server-sent events (stream.h); Last-Event-ID goes on where an earlier stream was.
  * - Pages of other sites cannot change anything: browsers tell where a request comes from (Sec-Fetch-Site).
  *
  * Usage
- *     struct api *api = api_new(arena, loop, peers);
+ *     struct api *api = api_new(arena, loop, peers, &limits);
  *     api_handle(api, request);
  */
 #ifndef QUAYSIDE_GATEWAY_API_H
 #define QUAYSIDE_GATEWAY_API_H
 
 #include "gateway/http.h"
+#include "gateway/stream.h"
 #include "runtime/loop.h"
 #include "runtime/rpc_client.h"
 
@@ -29,8 +31,9 @@ struct api_peer {
 
 struct api;
 
-/* Peers live as long as the arena. NULL, with a log line, when the contracts' routes cannot be served. */
-struct api *api_new(struct arena *arena, struct loop *loop, const struct api_peer *peers);
+/* Peers and limits live as long as the arena. NULL, with a log line, when the contracts' routes cannot be served. */
+struct api *api_new(struct arena *arena, struct loop *loop, const struct api_peer *peers,
+		    const struct stream_limits *streams);
 
 void api_handle(struct api *api, struct http_request *request);
 

@@ -12,6 +12,8 @@
  * - handle() is called once for each request, on the loop's own stack; http_respond() must follow once for each, then
  *   or later. The request and its arena live until then, even when the client has gone meanwhile: request->gone()
  *   tells (the client's half-close counts as going).
+ * - An answer may be a stream: its pieces go out as they come, and it ends with the connection. Who does not read it is cut off: when more than max_unsent bytes
+ *   wait, or some have waited for write_timeout.
  * - Every answer carries the headers that keep a browser from doing what was not meant (nosniff, no referrer, own
  *   origin only, ...).
  * - One log line per request; the query, which may hold personal data, is not in it.
@@ -61,7 +63,9 @@ struct http_request {
 	int refusal;
 	const char *refusal_detail;
 
-	/* For the handler: called when the client goes before the answer. The answer is still due. */
+	/*
+	 * For the handler: called when the client goes before the answer, and for a stream also when the server drains. The answer, or the stream's end, is still due.
+	 */
 	void (*gone)(struct http_request *request);
 	void *owner;
 
@@ -70,6 +74,8 @@ struct http_request {
 	struct http_server *server;
 	int64_t started;
 	bool keep_alive;
+	int streamed_status; /* 0: no stream has begun */
+	size_t streamed;     /* bytes */
 };
 
 struct http_response {
@@ -98,6 +104,7 @@ struct http_limits {
 	int64_t max_connections, max_connections_per_address; /* IPv6: per /64 */
 	int64_t max_body;                                     /* bytes of one request's body */
 	int64_t max_bodies;                                   /* bytes of all bodies that are being received */
+	int64_t max_unsent;                                   /* bytes of a stream that its client has not taken */
 	int64_t head_timeout, body_timeout, idle_timeout, write_timeout; /* microseconds */
 };
 
@@ -122,6 +129,14 @@ void http_server_free(struct http_server *server);
 
 /* Answers a request and ends its life. From the loop's stack or a coroutine. */
 void http_respond(struct http_request *request, const struct http_response *response);
+
+/*
+ * Answers with a stream: begin sends the head (of the response's body nothing is sent), then any number of pieces, then the end, which ends the request's life. A piece for a
+ * client that is gone, or that is cut off because of it, is dropped; gone() has told. A HEAD request gets the head alone.
+ */
+void http_stream_begin(struct http_request *request, const struct http_response *response);
+void http_stream_piece(struct http_request *request, struct str bytes);
+void http_stream_end(struct http_request *request, const char *reason, const char *trace);
 
 /* The value of the first field with this name (any case); data is NULL when there is none. */
 struct str http_field(const struct http_request *request, const char *name);

@@ -24,7 +24,8 @@ static int64_t deadline_of(const struct http_connection *c, enum http_phase phas
 		[PHASE_IDLE] = c->server->draining ? LAST_CHANCE : limits->idle_timeout,
 		[PHASE_HEAD] = limits->head_timeout,
 		[PHASE_BODY] = limits->body_timeout,
-		[PHASE_HANDLING] = CLOCK_NEVER, /* its call has a deadline */
+		[PHASE_HANDLING] = CLOCK_NEVER,  /* its call has a deadline */
+		[PHASE_STREAMING] = CLOCK_NEVER, /* as long as the client reads */
 		[PHASE_WRITING] = limits->write_timeout,
 		[PHASE_LINGERING] = LINGER,
 	};
@@ -60,7 +61,7 @@ void http_connection_close(struct http_connection *c)
 	struct http_request *request = c->request;
 
 	count_body(c, 0);
-	if (request != NULL && c->phase == PHASE_HANDLING) {
+	if (request != NULL && (c->phase == PHASE_HANDLING || c->phase == PHASE_STREAMING)) {
 		request->connection = NULL;
 		if (request->gone != NULL)
 			request->gone(request);
@@ -202,10 +203,42 @@ static void linger(struct http_connection *c)
 	evbuffer_drain(input, evbuffer_get_length(input));
 }
 
+void http_connection_stream(struct http_connection *c, struct str head)
+{
+	c->keep_alive = false; /* it has no other end */
+	count_body(c, 0);
+	enter(c, PHASE_STREAMING);
+	http_connection_piece(c, head);
+}
+
+void http_connection_piece(struct http_connection *c, struct str bytes)
+{
+	struct evbuffer *output = bufferevent_get_output(c->socket);
+	const size_t unsent = evbuffer_get_length(output);
+
+	if (unsent + bytes.len > (size_t)c->server->limits.max_unsent) {
+		http_connection_close(c);
+		return;
+	}
+	if (unsent == 0)
+		loop_timer_set(c->timer, c->server->limits.write_timeout);
+	evbuffer_add(output, bytes.data, bytes.len);
+}
+
+void http_connection_stream_end(struct http_connection *c)
+{
+	c->request = NULL;
+	enter(c, PHASE_WRITING);
+	if (evbuffer_get_length(bufferevent_get_output(c->socket)) == 0)
+		linger(c);
+}
+
 static void on_written(struct bufferevent *socket, void *context)
 {
 	struct http_connection *c = context;
 
+	if (c->phase == PHASE_STREAMING && evbuffer_get_length(bufferevent_get_output(socket)) == 0)
+		loop_timer_cancel(c->timer);
 	if (c->phase != PHASE_WRITING || evbuffer_get_length(bufferevent_get_output(socket)) > 0)
 		return;
 	if (!c->keep_alive || c->half_closed) {
@@ -247,6 +280,8 @@ void http_connection_drain(struct http_connection *c)
 	c->keep_alive = false;
 	if (c->phase == PHASE_IDLE)
 		enter(c, PHASE_IDLE);
+	if (c->phase == PHASE_STREAMING && c->request->gone != NULL)
+		c->request->gone(c->request);
 }
 
 /* Opening. */

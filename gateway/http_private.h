@@ -26,6 +26,7 @@ enum http_phase {
 	PHASE_HEAD,      /* a request has begun */
 	PHASE_BODY,
 	PHASE_HANDLING,  /* it is complete, the answer is awaited */
+	PHASE_STREAMING, /* an answer without an end is being given */
 	PHASE_WRITING,   /* the answer is on its way */
 	PHASE_LINGERING, /* all is said; what still comes is thrown away, so that the client gets to read the answer */
 	PHASES,
@@ -87,6 +88,11 @@ void http_connection_close(struct http_connection *connection);
 
 /* Takes the answer to its request. */
 void http_connection_answer(struct http_connection *connection, struct str head, struct str body, bool body_is_kept);
+
+/* The same for a stream. */
+void http_connection_stream(struct http_connection *connection, struct str head);
+void http_connection_piece(struct http_connection *connection, struct str bytes);
+void http_connection_stream_end(struct http_connection *connection);
 
 /* A connection or request has ended: is that all? */
 void http_server_check(struct http_server *server);

@@ -101,7 +101,7 @@ static struct str head_of(const struct http_request *request, const struct http_
 	put(&head, "Date", http_date());
 	if (response->content_type != NULL)
 		put(&head, "Content-Type", response->content_type);
-	if (response->status != 304 && response->status != 204)
+	if (response->status != 304 && response->status != 204 && request->streamed_status == 0)
 		buf_printf(&head, "Content-Length: %zu\r\n", response->body.len);
 	for (size_t i = 0; i < response->n_fields; i++)
 		buf_printf(&head, "%.*s: %.*s\r\n", (int)response->fields[i].name.len, response->fields[i].name.data,
@@ -110,6 +110,15 @@ static struct str head_of(const struct http_request *request, const struct http_
 	put(&head, "Connection", keep_alive ? "keep-alive" : "close");
 	buf_text(&head, "\r\n");
 	return (struct str){ head.data, head.len };
+}
+
+static void end_request(struct http_request *request)
+{
+	struct http_server *server = request->server;
+
+	arena_free(request->arena);
+	server->n_requests--;
+	http_server_check(server);
 }
 
 static void log_request(const struct http_request *request, const struct http_response *response, bool delivered)
@@ -125,7 +134,6 @@ static void log_request(const struct http_request *request, const struct http_re
 
 void http_respond(struct http_request *request, const struct http_response *response)
 {
-	struct http_server *server = request->server;
 	struct http_connection *connection = request->connection;
 	const bool head_only = str_is(request->method, "HEAD");
 
@@ -135,7 +143,33 @@ void http_respond(struct http_request *request, const struct http_response *resp
 		http_connection_answer(connection, head, head_only ? STR("") : response->body, response->body_is_kept);
 	}
 	log_request(request, response, connection != NULL);
-	arena_free(request->arena);
-	server->n_requests--;
-	http_server_check(server);
+	end_request(request);
+}
+
+void http_stream_begin(struct http_request *request, const struct http_response *response)
+{
+	request->streamed_status = response->status;
+	if (request->connection != NULL)
+		http_connection_stream(request->connection, head_of(request, response, false));
+}
+
+void http_stream_piece(struct http_request *request, struct str bytes)
+{
+	if (request->connection == NULL || str_is(request->method, "HEAD"))
+		return;
+	request->streamed += bytes.len;
+	http_connection_piece(request->connection, bytes);
+}
+
+void http_stream_end(struct http_request *request, const char *reason, const char *trace)
+{
+	const struct http_response response = { .status = request->streamed_status,
+						.body = { NULL, request->streamed },
+						.reason = reason,
+						.trace = trace };
+
+	if (request->connection != NULL)
+		http_connection_stream_end(request->connection);
+	log_request(request, &response, request->connection != NULL);
+	end_request(request);
 }

@@ -125,7 +125,7 @@ static bool start(struct gateway *gateway)
 		(void)rpc_client_connected(gateway->peers[i].client); /* starts connecting */
 	}
 	gateway->front.peers = gateway->peers;
-	gateway->front.api = api_new(gateway->arena, gateway->loop, gateway->peers);
+	gateway->front.api = api_new(gateway->arena, gateway->loop, gateway->peers, &gateway->settings.streams);
 	gateway->server =
 	    http_server_new(gateway->loop, &gateway->settings.limits, gateway->tls, front_handle, &gateway->front);
 	return gateway->front.api != NULL && listen_all(gateway);

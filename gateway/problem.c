@@ -200,6 +200,12 @@ static void respond(struct http_request *request, int http_status, struct status
 	http_respond(request, &response);
 }
 
+struct str problem_document(const struct http_request *request, struct status status,
+			    const struct problem_context *context)
+{
+	return body_of(request, problem_status(status), status, context);
+}
+
 void problem_respond(struct http_request *request, struct status status, const struct problem_context *context)
 {
 	respond(request, problem_status(status), status, context);

@@ -34,6 +34,10 @@ struct problem_context {
 /* Answers a request with a failure. */
 void problem_respond(struct http_request *request, struct status status, const struct problem_context *context);
 
+/* The problem document alone, in the request's arena. */
+struct str problem_document(const struct http_request *request, struct status status,
+			    const struct problem_context *context);
+
 /* Answers a request that the HTTP server refused (request->refusal). */
 void problem_respond_refusal(struct http_request *request, const char *trace);
 

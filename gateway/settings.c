@@ -16,8 +16,8 @@ static const char *const FORMATS[] = { "json", "logfmt", NULL };
 /* Deadlines are given in milliseconds. */
 static void to_microseconds(struct settings *s)
 {
-	int64_t *const times[] = { &s->limits.head_timeout, &s->limits.body_timeout, &s->limits.idle_timeout,
-				   &s->limits.write_timeout, &s->drain };
+	int64_t *const times[] = { &s->limits.head_timeout,  &s->limits.body_timeout, &s->limits.idle_timeout,
+				   &s->limits.write_timeout, &s->streams.heartbeat,   &s->drain };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		*times[i] *= CLOCK_MILLISECOND;
@@ -32,6 +32,7 @@ static enum config_outcome check_together(const struct settings *s)
 	return CONFIG_REFUSED;
 }
 
+/* house: long because it is a table of all settings */
 enum config_outcome settings_load(struct settings *s, int argc, char *argv[])
 {
 	struct http_limits *limits = &s->limits;
@@ -61,6 +62,11 @@ enum config_outcome settings_load(struct settings *s, int argc, char *argv[])
 			    "how long a connection may be idle"),
 		SETTING_INT("write-timeout-ms", &limits->write_timeout, 60000, 10, 3600000,
 			    "how long a client may take to read an answer"),
+		SETTING_INT("max-unsent-bytes", &limits->max_unsent, MIB / 4, 4096, 64 * MIB,
+			    "what of a live stream may wait for its client"),
+		SETTING_INT("max-live-streams", &s->streams.max_streams, 1024, 0, 100000, "live streams at once"),
+		SETTING_INT("live-heartbeat-ms", &s->streams.heartbeat, 15000, 10, 600000,
+			    "how long a live stream is silent before it says that it is there"),
 		SETTING_INT("drain-ms", &s->drain, 8000, 0, 60000, "how long accepted requests may take at the end"),
 		SETTING_END,
 	};

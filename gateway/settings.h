@@ -15,6 +15,7 @@
 
 #include "base/config.h"
 #include "gateway/http.h"
+#include "gateway/stream.h"
 
 /* The services; their names are also those of the contracts' packages. */
 enum peer { PEER_CUSTOMERS, PEER_ORDERING, PEER_WAREHOUSE, PEER_SHIPPING, PEER_BILLING, PEERS };
@@ -27,6 +28,7 @@ struct settings {
 	const char *peers[PEERS];              /* addresses */
 	int log_level, log_format;
 	struct http_limits limits;
+	struct stream_limits streams;
 	int64_t drain; /* microseconds */
 };
 

@@ -168,6 +168,7 @@ static const struct rpc_method methods[] = {
 	RPC_METHOD("SubmitOrder", submit_order),
 	RPC_METHOD("CancelOrder", cancel_order),
 	RPC_METHOD("ListOrderHistory", list_order_history),
+	{ .name = "WatchOrders", .handler = watch_orders, .in_size = sizeof(Ordering__WatchOrdersRequest) },
 	RPC_METHODS_END,
 };
 

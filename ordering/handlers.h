@@ -30,4 +30,7 @@ struct status place_order(struct call *call, const Ordering__PlaceOrderRequest *
 struct status submit_order(struct call *call, const Ordering__SubmitOrderRequest *request,
 			   Ordering__Order *reply) MUST_USE;
 
+/* Watching (watch_handlers.c): the only stream. in is a WatchOrdersRequest. */
+struct status watch_orders(struct call *call, const void *in, void *out) MUST_USE;
+
 #endif

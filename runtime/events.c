@@ -7,6 +7,7 @@
 #include "runtime/consumer.h"
 #include "runtime/outbox.h"
 #include "runtime/parking.h"
+#include "runtime/pb.h"
 
 #define CONSUMERS_MAX 8
 
@@ -38,6 +39,18 @@ void events_consume(struct events *events, const struct event_consumer *consumer
 	consumer_start(&events->consumers[events->n_consumers], events->loop, events->db, events->self, consumer,
 		       client);
 	events->n_consumers++;
+}
+
+struct status events_read(struct call *call, int64_t after, int64_t limit, int64_t wait,
+			  Events__FetchEventsResponse **ret_events)
+{
+	Events__FetchEventsResponse *events = pb_new(call->arena, &events__fetch_events_response__descriptor);
+
+	TRY(outbox_fetch(call, after, limit, wait, events));
+	if (events->n_events == 0 && outbox_stopping())
+		return status_of(&SHUTTING_DOWN);
+	*ret_events = events;
+	return STATUS_OK;
 }
 
 void events_rung(struct events *events, const char *producer, int64_t position)

@@ -61,6 +61,13 @@ void events_consume(struct events *events, const struct event_consumer *consumer
 /* Tells the process's sequencer that an event was committed, so that it is numbered now and not at the next round. */
 void events_written(void);
 
+/*
+ * The service's own events after a position, at most `limit`; waits up to `wait` microseconds for the first one. Fails with SHUTTING_DOWN once the process is to end.
+ * What it allocates may be rewound.
+ */
+struct status events_read(struct call *call, int64_t after, int64_t limit, int64_t wait,
+			  Events__FetchEventsResponse **ret_events) MUST_USE;
+
 /* A doorbell rang: this producer has events up to this position, it says. Looks at once for what otherwise waits for the next round. */
 void events_rung(struct events *events, const char *producer, int64_t position);
 

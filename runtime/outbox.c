@@ -161,6 +161,11 @@ bool outbox_idle(void)
 	return !outbox.running;
 }
 
+bool outbox_stopping(void)
+{
+	return outbox.stopping;
+}
+
 void outbox_free(void)
 {
 	loop_timer_free(outbox.timer);

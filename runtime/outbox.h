@@ -15,6 +15,7 @@
 void outbox_start(struct loop *loop, struct db *db, const char *self);
 void outbox_stop(void);
 bool outbox_idle(void);
+bool outbox_stopping(void);
 void outbox_free(void);
 
 /* Another process of the service says that it has numbered events up to here. */

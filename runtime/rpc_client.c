@@ -28,13 +28,6 @@ static const char SERVICE_CONFIG[] = "{\"loadBalancingConfig\":[{\"round_robin\"
 				     "\"backoffMultiplier\":2,\"retryableStatusCodes\":[\"UNAVAILABLE\"]}}],"
 				     "\"retryThrottling\":{\"maxTokens\":100,\"tokenRatio\":0.1}}";
 
-struct rpc_client {
-	struct rpc_core *core;
-	const char *self;
-	grpc_channel *channel;
-	const struct contract *contract;
-};
-
 /* One call under way. */
 struct outgoing {
 	struct call *call;
@@ -127,14 +120,13 @@ bool rpc_client_connected(struct rpc_client *client)
 
 /* ---- The outcome ---- */
 
-/* Our services explain every failure. One without an explanation comes from the transport: no one answered. */
-static const struct reason *reason_of_transport(const struct outgoing *out)
+const struct reason *rpc_transport_reason(grpc_status_code code, bool cancelled)
 {
-	switch (out->code) {
+	switch (code) {
 	case GRPC_STATUS_DEADLINE_EXCEEDED:
 		return &DEADLINE_PASSED;
 	case GRPC_STATUS_CANCELLED:
-		return out->cancelling || out->call->cancelled ? &CALL_CANCELLED : &PEER_UNAVAILABLE;
+		return cancelled ? &CALL_CANCELLED : &PEER_UNAVAILABLE;
 	case GRPC_STATUS_RESOURCE_EXHAUSTED:
 		return &MESSAGE_TOO_COMPLEX;
 	case GRPC_STATUS_UNIMPLEMENTED:
@@ -161,11 +153,12 @@ static const struct reason *reason_of_transport(const struct outgoing *out)
 static struct status read_failure(struct outgoing *out)
 {
 	struct arena *arena = out->call->arena;
+	const struct reason *reason = rpc_transport_reason(out->code, out->cancelling || out->call->cancelled);
 	const struct str details = rpc_metadata_find(&out->trailers, RPC_DETAILS);
 
 	if (details.data != NULL)
 		return rpc_status_unpack(arena, details);
-	return status_private(arena, reason_of_transport(out), "%s: code %d: %.*s", out->path, (int)out->code,
+	return status_private(arena, reason, "%s: code %d: %.*s", out->path, (int)out->code,
 			      (int)GRPC_SLICE_LENGTH(out->message), (const char *)GRPC_SLICE_START_PTR(out->message));
 }
 

@@ -66,6 +66,17 @@ struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const
 			     const struct rpc_metadata *metadata, size_t n_metadata, struct str request,
 			     struct str *ret_reply, bool *ret_replayed) MUST_USE;
 
+/*
+ * A method's answers as they come, where the server streams: opened without waiting, read one by one, and closed in any case, all within one call. Messages are bytes
+ * in the call's arena, which the caller may rewind between them. *ret_message.data is NULL when the server has said all; a failure is how it ended.
+ * Closing cancels what is still under way.
+ */
+struct rpc_stream;
+struct status rpc_stream_open(struct call *call, struct rpc_client *client, const char *path, struct str request,
+			      struct rpc_stream **ret_stream) MUST_USE;
+struct status rpc_stream_next(struct rpc_stream *stream, struct str *ret_message) MUST_USE;
+void rpc_stream_close(struct rpc_stream *stream);
+
 /* Is a connection up? Starts connecting if not. For health pages only: never a reason to refuse work. */
 bool rpc_client_connected(struct rpc_client *client);
 

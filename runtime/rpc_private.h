@@ -47,6 +47,17 @@ grpc_byte_buffer *rpc_buffer_of_bytes(struct str bytes);
 /* The first value with this name, in place; data is NULL when there is none. */
 struct str rpc_metadata_find(const grpc_metadata_array *metadata, const char *name);
 
+/* Where calls to one peer go (rpc_client.c). */
+struct rpc_client {
+	struct rpc_core *core;
+	const char *self;
+	grpc_channel *channel;
+	const struct contract *contract;
+};
+
+/* Our services explain every failure. One without an explanation comes from the transport: no one answered. */
+const struct reason *rpc_transport_reason(grpc_status_code code, bool cancelled);
+
 /* A method that is served. */
 struct rpc_served {
 	const struct contract_method *method; /* NULL: not served */

@@ -141,7 +141,7 @@ test('what is not there is told apart from what cannot be done', async () => {
 	const wrong = await request('PUT', '/v1/customers');
 	expectProblem(wrong, 405, 'METHOD_NOT_ALLOWED');
 	assert.equal(wrong.headers.get('allow'), 'GET, HEAD, POST');
-	expectProblem(await request('GET', '/v1/orders:watch'), 501, 'NOT_IMPLEMENTED');
+	expectProblem(await request('GET', '/v1/orders:watch'), 503, 'PEER_UNAVAILABLE');
 	const away = await request('GET', '/v1/orders');
 	expectProblem(away, 503, 'PEER_UNAVAILABLE');
 	assert.equal(away.headers.get('retry-after'), '1');
