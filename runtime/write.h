@@ -138,6 +138,16 @@ struct write_answer {
 	" SELECT :w_beside_event_id, :w_beside_type, :w_beside_id::text, :w_beside_version, :w_beside_event_type, "    \
 	":w_beside_event, :w_trace_parent, :time FROM accepted)"
 
+/*
+ * Behind the opening of a statement whose aggregate has parts that go from state to state by themselves: a row of history
+ * for each, with the aggregate's version. parts_: a FROM item with the parts' ids and their states before and after.
+ */
+#define WRITE_PARTS(parts_)                                                                                            \
+	", recorded_parts AS (INSERT INTO history (aggregate_id, version, time, actor, action, from_state, "           \
+	"to_state, reason)"                                                                                            \
+	" SELECT part.id::text, :version, :time, :w_actor, :w_action, part.from_state, part.to_state, :w_reason"       \
+	" FROM accepted, " parts_ " AS part(id, from_state, to_state))"
+
 #define WRITE_END " SELECT count(*) AS applied FROM accepted"
 #define WRITE_END_NUMBERS                                                                                              \
 	" SELECT count(*) AS applied, max(numbers[1]) AS n1, max(numbers[2]) AS n2, max(numbers[3]) AS n3, "           \

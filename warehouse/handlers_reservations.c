@@ -3,10 +3,9 @@
 #include "runtime/page.h"
 #include "runtime/pb.h"
 #include "warehouse/handlers.h"
+#include "warehouse/record.h"
 #include "warehouse/rules.h"
 #include "warehouse/store.h"
-
-#define HELD WAREHOUSE__RESERVATION_STATE__RESERVATION_STATE_HELD
 
 RPC_UNARY(reserve_stock, Warehouse__ReserveStockRequest, Warehouse__ReserveStockResponse);
 RPC_UNARY(change_reservation, Warehouse__ChangeReservationRequest, Warehouse__Reservation);
@@ -15,42 +14,6 @@ RPC_UNARY(release_reservations, Warehouse__ReleaseReservationsRequest, Warehouse
 RPC_UNARY(fulfil_reservations, Warehouse__FulfilReservationsRequest, Warehouse__FulfilReservationsResponse);
 RPC_UNARY(get_reservation, Warehouse__GetReservationRequest, Warehouse__Reservation);
 RPC_UNARY(list_reservations, Warehouse__ListReservationsRequest, Warehouse__ListReservationsResponse);
-
-/* Puts into a plan what it left open: times and version. A hold is made longer, never shorter. */
-static void stamp(struct call *call, struct plan *plan, int64_t version, int64_t expire_time)
-{
-	for (size_t i = 0; i < plan->n_changed; i++) {
-		Warehouse__Reservation *changed = plan->changed[i];
-
-		changed->etag = etag_of(call->arena, version);
-		changed->update_time = pb_time(call->arena, call->time);
-		if (changed->create_time == NULL)
-			changed->create_time = changed->update_time;
-		if (changed->state == HELD &&
-		    (changed->expire_time == NULL || pb_micros(changed->expire_time) < expire_time))
-			changed->expire_time = pb_time(call->arena, expire_time);
-	}
-}
-
-/* What a write records. The answer holds the plan's reservations, so it is complete only once they are stamped. */
-static struct write write_of(struct call *call, char *order_id, const struct booking *booking, struct plan *plan,
-			     int64_t expire_time, const ProtobufCMessage *reply)
-{
-	Warehouse__ReservationsChanged *event = pb_new(call->arena, &warehouse__reservations_changed__descriptor);
-
-	stamp(call, plan, booking->version + 1, expire_time);
-	event->order_id = order_id;
-	event->n_reservations = plan->n_changed;
-	event->reservations = plan->changed;
-	event->action = arena_strdup(call->arena, call->method->name);
-	return (struct write){
-		.aggregate_type = "booking",
-		.aggregate_id = order_id,
-		.version = booking->version + 1,
-		.event = &event->base,
-		.reply = reply,
-	};
-}
 
 /* One try, with what is known of the booking; a try that fails makes it known. */
 static struct status try_to_reserve(struct call *call, const Warehouse__ReserveStockRequest *request, int64_t hold,
@@ -63,9 +26,13 @@ static struct status try_to_reserve(struct call *call, const Warehouse__ReserveS
 	TRY(booking_reserve(call->arena, booking, request, &plan));
 	reply->reservations = plan.reservations;
 	reply->n_reservations = plan.n_reservations;
-	if (plan.n_changed == 0)
+	if (plan_is_empty(&plan, booking))
 		return write_existing(call, &reply->base);
-	write = write_of(call, request->order_id, booking, &plan, call->time + hold, &reply->base);
+	write = record_of(call, &plan,
+			  &(const struct change){ .order_id = request->order_id,
+						  .booking = booking,
+						  .expire_time = call->time + hold,
+						  .reply = &reply->base });
 	TRY(store_reserve(call, &plan, &write, booking));
 	*ret_done = write.applied;
 	return STATUS_OK;
@@ -101,9 +68,12 @@ static struct status change_reservation(struct call *call, const Warehouse__Chan
 		struct plan plan;
 
 		TRY(booking_change(call->arena, &booking, request, &plan));
-		write = write_of(call, plan.reservations[0]->order_id, &booking, &plan, 0, &reply->base);
+		write = record_of(call, &plan,
+				  &(const struct change){ .order_id = plan.reservations[0]->order_id,
+							  .booking = &booking,
+							  .reply = &reply->base });
 		*reply = *plan.reservations[0];
-		if (plan.n_changed == 0)
+		if (plan_is_empty(&plan, &booking))
 			return write_existing(call, &reply->base);
 		TRY(store_reserve(call, &plan, &write, &booking));
 		if (write.applied)
@@ -124,9 +94,11 @@ static struct status confirm_reservations(struct call *call, const Warehouse__Co
 		TRY(booking_confirm(call->arena, &booking, request, &plan));
 		reply->reservations = plan.reservations;
 		reply->n_reservations = plan.n_reservations;
-		if (plan.n_changed == 0)
+		if (plan_is_empty(&plan, &booking))
 			return write_existing(call, &reply->base);
-		write = write_of(call, request->order_id, &booking, &plan, 0, &reply->base);
+		write = record_of(call, &plan,
+				  &(const struct change){
+				      .order_id = request->order_id, .booking = &booking, .reply = &reply->base });
 		TRY(store_carry_out(call, &plan, &write));
 		if (write.applied)
 			return STATUS_OK;
@@ -147,10 +119,13 @@ static struct status release_reservations(struct call *call, const Warehouse__Re
 		TRY(booking_release(call->arena, &booking, request, &plan));
 		reply->reservations = plan.reservations;
 		reply->n_reservations = plan.n_reservations;
-		if (plan.n_changed == 0)
+		if (plan_is_empty(&plan, &booking))
 			return write_existing(call, &reply->base);
-		write = write_of(call, request->order_id, &booking, &plan, 0, &reply->base);
-		write.reason = request->reason;
+		write = record_of(call, &plan,
+				  &(const struct change){ .order_id = request->order_id,
+							  .booking = &booking,
+							  .reason = request->reason,
+							  .reply = &reply->base });
 		TRY(store_carry_out(call, &plan, &write));
 		if (write.applied)
 			return STATUS_OK;
@@ -194,10 +169,12 @@ static struct status fulfil_reservations(struct call *call, const Warehouse__Ful
 		TRY(booking_fulfil(call->arena, &booking, request, &plan));
 		reply->reservations = plan.reservations;
 		reply->n_reservations = plan.n_reservations;
-		if (plan.n_changed == 0)
+		if (plan_is_empty(&plan, &booking))
 			return write_existing(call, &reply->base);
 		moved = departure(call, &plan, request->shipment_id);
-		write = write_of(call, request->order_id, &booking, &plan, 0, &reply->base);
+		write = record_of(call, &plan,
+				  &(const struct change){
+				      .order_id = request->order_id, .booking = &booking, .reply = &reply->base });
 		write.second_event = &moved->base;
 		TRY(store_fulfil(call, &plan, moved, &write));
 		if (write.applied)

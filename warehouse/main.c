@@ -5,6 +5,7 @@
  * Never: sells what is not there, changes its ledger, calls another service, or knows who ordered.
  */
 #include "runtime/service.h"
+#include "warehouse/expire.h"
 #include "warehouse/handlers.h"
 
 extern const struct migration warehouse_migrations[]; /* embedded from migrations/ */
@@ -21,6 +22,7 @@ int main(int argc, char *argv[])
 		.default_listen = "127.0.0.1:9003",
 		.services = services,
 		.migrations = warehouse_migrations,
+		.steps = warehouse_steps,
 	    },
 	    argc, argv);
 }

@@ -30,7 +30,7 @@ extern const struct reason STOCK_RESERVED;        /* metadata sku, location_id, 
 extern const struct reason OUT_OF_STOCK;          /* metadata sku, requested, available of the first short line */
 extern const struct reason RESERVATION_TAKEN;     /* the id belongs to another order or another product */
 extern const struct reason RESERVATION_CONFIRMED; /* with another quantity */
-extern const struct reason RESERVATION_CLOSED;    /* released, expired or fulfilled */
+extern const struct reason RESERVATION_CLOSED;    /* released or fulfilled; or the whole order was released */
 extern const struct reason RESERVATION_NOT_HELD;
 extern const struct reason RESERVATION_NOT_CONFIRMED;
 extern const struct reason RESERVATION_EXCEEDED; /* more would leave than is kept back */
@@ -79,6 +79,7 @@ struct shelf {
 /* What is kept for one order, as it was found. All zero is the booking of an order that has none. */
 struct booking {
 	int64_t version;       /* changes so far */
+	bool closed;           /* released as a whole: nothing is reserved or confirmed any more */
 	size_t n_reservations; /* the order's, and others' under ids that the request names */
 	Warehouse__Reservation **reservations;
 	bool stock_known; /* shelves are all of the products that the request names, by sku and location */
@@ -98,10 +99,12 @@ struct shift {
 struct plan {
 	size_t n_reservations; /* the answer, in the order of the request's lines */
 	Warehouse__Reservation **reservations;
+	bool closes;      /* the booking, from now on */
 	size_t n_changed; /* those that the plan changes */
 	Warehouse__Reservation **changed;
-	int64_t *leaving; /* of each changed one: packages that leave with the shipment */
-	size_t n_shifts;  /* one for each shelf */
+	Warehouse__ReservationState *from; /* what each of them was; UNSPECIFIED: not known */
+	int64_t *leaving;                  /* of each changed one: packages that leave with the shipment */
+	size_t n_shifts;                   /* one for each shelf */
 	struct shift *shifts;
 };
 
@@ -109,7 +112,8 @@ struct plan {
 struct status reservation_hold(struct arena *arena, const Google__Protobuf__Duration *hold, int64_t *ret_hold) MUST_USE;
 
 /*
- * Holds each line's quantity. The stock may be unknown: then the plan takes all from MAIN. Fails with INVALID_REQUEST
+ * Holds each line's quantity; one whose hold has run out is held anew, if it is still there to be had. The stock may be
+ * unknown: then the plan takes all from MAIN. Fails with INVALID_REQUEST
  * (an id or a sku in two lines), or, naming the lines, with RESERVATION_TAKEN, RESERVATION_CLOSED,
  * RESERVATION_CONFIRMED, PRODUCT_UNKNOWN, PRODUCT_ARCHIVED, OUT_OF_STOCK: the first line's reason, and all lines that
  * have the same.
@@ -127,17 +131,23 @@ struct status booking_change(struct arena *arena, const struct booking *booking,
 
 /*
  * Makes holds permanent. Fails with RESERVATION_NOT_HELD, naming the lines that are not held as they say, with
- * INVALID_REQUEST for an id in two lines.
+ * RESERVATION_CLOSED when the order was released as a whole, with INVALID_REQUEST for an id in two lines.
  */
 struct status booking_confirm(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ConfirmReservationsRequest *request, struct plan *ret_plan) MUST_USE;
 
 /*
- * Gives goods back, and remembers ids that are not known. What has been fulfilled or has expired stays so. Fails with
- * RESERVATION_TAKEN.
+ * Gives goods back, and remembers ids that are not known; without ids, all of the order's, and closes the booking, also
+ * one that is not known. What has been fulfilled stays so. Fails with RESERVATION_TAKEN.
  */
 struct status booking_release(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ReleaseReservationsRequest *request, struct plan *ret_plan) MUST_USE;
+
+/* Gives back what is held no longer than to this time, in microseconds; perhaps nothing. */
+struct plan booking_expire(struct arena *arena, const struct booking *booking, int64_t time);
+
+/* Does a plan change anything? */
+bool plan_is_empty(const struct plan *plan, const struct booking *booking);
 
 /*
  * The goods of a shipment leave. A shipment that was booked with the same lines changes nothing. Fails with

@@ -6,6 +6,8 @@
 static const struct transition TRANSITIONS[] = {
 	{ RESERVATION(UNSPECIFIED), EVENT_RESERVE, RESERVATION(HELD) },
 	{ RESERVATION(HELD), EVENT_RESERVE, RESERVATION(HELD) },
+	{ RESERVATION(EXPIRED), EVENT_RESERVE, RESERVATION(HELD) },
+	{ RESERVATION(HELD), EVENT_EXPIRE, RESERVATION(EXPIRED) },
 	{ RESERVATION(HELD), EVENT_CHANGE, RESERVATION(HELD) },
 	{ RESERVATION(CONFIRMED), EVENT_CHANGE, RESERVATION(CONFIRMED) },
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_CHANGE, RESERVATION(PARTLY_FULFILLED) },
@@ -16,6 +18,7 @@ static const struct transition TRANSITIONS[] = {
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_FULFIL_PART, RESERVATION(PARTLY_FULFILLED) },
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_FULFIL_ALL, RESERVATION(FULFILLED) },
 	{ RESERVATION(UNSPECIFIED), EVENT_RELEASE, RESERVATION(RELEASED) }, /* a tombstone */
+	{ RESERVATION(EXPIRED), EVENT_RELEASE, RESERVATION(RELEASED) },
 	{ RESERVATION(HELD), EVENT_RELEASE, RESERVATION(RELEASED) },
 	{ RESERVATION(CONFIRMED), EVENT_RELEASE, RESERVATION(RELEASED) },
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_RELEASE, RESERVATION(RELEASED) }, /* the rest */
@@ -42,9 +45,15 @@ bool is_closed(const Warehouse__Reservation *reservation)
 	return true;
 }
 
+/* Only what is kept can be more or less. */
+bool is_kept(const Warehouse__Reservation *reservation)
+{
+	return transition_of(reservation, EVENT_CHANGE) != NULL;
+}
+
 bool keeps_quantity(const Warehouse__Reservation *reservation)
 {
-	return !is_closed(reservation) || reservation->state == RESERVATION(FULFILLED);
+	return is_kept(reservation) || reservation->state == RESERVATION(FULFILLED);
 }
 
 bool same_text(const char *a, const char *b)
@@ -109,6 +118,7 @@ struct plan plan_new(struct arena *arena, size_t count)
 
 	plan.reservations = arena_array(arena, count, sizeof(*plan.reservations));
 	plan.changed = arena_array(arena, count, sizeof(*plan.changed));
+	plan.from = arena_array(arena, count, sizeof(*plan.from));
 	plan.leaving = arena_array(arena, count, sizeof(*plan.leaving));
 	plan.shifts =
 	    arena_array(arena, 2 * count, sizeof(*plan.shifts)); /* a line may move from one shelf to another */
@@ -132,8 +142,14 @@ Warehouse__Reservation *plan_change(struct arena *arena, struct plan *plan, cons
 	after->state = transition->to;
 	if (after->state != RESERVATION(HELD))
 		after->expire_time = NULL;
+	plan->from[plan->n_changed] = transition->from;
 	plan->changed[plan->n_changed++] = after;
 	return after;
+}
+
+bool plan_is_empty(const struct plan *plan, const struct booking *booking)
+{
+	return plan->n_changed == 0 && (booking->closed || !plan->closes);
 }
 
 static struct shift *shift_of(struct plan *plan, const char *sku, const char *location_id)

@@ -23,6 +23,7 @@ enum reservation_event {
 	EVENT_CHANGE_TO_FULFILLED, /* to just what has left */
 	EVENT_CONFIRM,
 	EVENT_RELEASE,
+	EVENT_EXPIRE,
 	EVENT_FULFIL_PART,
 	EVENT_FULFIL_ALL,
 };
@@ -39,7 +40,10 @@ const struct transition *transition_of(const Warehouse__Reservation *reservation
 /* Can nothing change it any more? */
 bool is_closed(const Warehouse__Reservation *reservation);
 
-/* Is its quantity what is kept back, or has left: is it neither released nor expired? */
+/* Are goods kept back for it: is it held, confirmed or partly fulfilled? */
+bool is_kept(const Warehouse__Reservation *reservation);
+
+/* Is its quantity what is kept back or has left? */
 bool keeps_quantity(const Warehouse__Reservation *reservation);
 
 bool same_text(const char *a, const char *b);

@@ -80,6 +80,8 @@ struct status booking_confirm(struct arena *arena, const struct booking *booking
 {
 	struct plan plan = plan_new(arena, request->n_lines);
 
+	if (booking->closed)
+		return status_of(&RESERVATION_CLOSED);
 	if (request->n_lines == 0)
 		return confirm_all(arena, booking, request->order_id, ret_plan);
 	TRY(check_confirm(arena, booking, request));
@@ -97,7 +99,7 @@ static Warehouse__Reservation *released(struct arena *arena, struct plan *plan, 
 
 	if (transition == NULL)
 		return reservation;
-	if (reservation != NULL)
+	if (reservation != NULL && is_kept(reservation))
 		plan_shift(plan, reservation->sku, reservation->location_id, 0, -left_of(reservation));
 	return plan_change(arena, plan, reservation, transition);
 }
@@ -165,8 +167,32 @@ struct status booking_release(struct arena *arena, const struct booking *booking
 		else
 			bury(arena, &plan, request->order_id, id);
 	}
+	plan.closes = all;
 	*ret_plan = plan;
 	return STATUS_OK;
+}
+
+/* Expire */
+
+static int64_t micros_of(const Google__Protobuf__Timestamp *time)
+{
+	return time->seconds * 1000000 + time->nanos / 1000;
+}
+
+struct plan booking_expire(struct arena *arena, const struct booking *booking, int64_t time)
+{
+	struct plan plan = plan_new(arena, booking->n_reservations);
+
+	for (size_t i = 0; i < booking->n_reservations; i++) {
+		const Warehouse__Reservation *held = booking->reservations[i];
+		const struct transition *transition = transition_of(held, EVENT_EXPIRE);
+
+		if (transition == NULL || micros_of(held->expire_time) > time)
+			continue;
+		plan_shift(&plan, held->sku, held->location_id, 0, -held->quantity);
+		plan_answer(&plan, plan_change(arena, &plan, held, transition));
+	}
+	return plan;
 }
 
 /* Fulfil */

@@ -83,10 +83,10 @@ static Warehouse__ReleaseReservationsRequest *release_of(const char *first, cons
 static const struct {
 	Warehouse__ReservationState state;
 	int64_t given_back;
-	size_t released; /* reservations in the answer */
+	size_t changed, released; /* reservations that change, and in the answer */
 } RELEASED_FROM[] = {
-	{ STATE(HELD), 5, 1 },     { STATE(CONFIRMED), 5, 1 }, { STATE(PARTLY_FULFILLED), 4, 1 },
-	{ STATE(RELEASED), 0, 1 }, { STATE(EXPIRED), 0, 0 },   { STATE(FULFILLED), 0, 0 },
+	{ STATE(HELD), 5, 1, 1 },     { STATE(CONFIRMED), 5, 1, 1 }, { STATE(PARTLY_FULFILLED), 4, 1, 1 },
+	{ STATE(RELEASED), 0, 0, 1 }, { STATE(EXPIRED), 0, 1, 1 },   { STATE(FULFILLED), 0, 0, 0 },
 };
 
 static void a_release_gives_back_what_has_not_left(void **state)
@@ -102,11 +102,63 @@ static void a_release_gives_back_what_has_not_left(void **state)
 			assert_null(
 			    booking_release(arena, &booking, release_of(named ? "item-0" : NULL, NULL), &plan).reason);
 			assert_int_equal(plan.n_reservations, RELEASED_FROM[i].released);
-			assert_int_equal(plan.n_changed, RELEASED_FROM[i].given_back > 0);
+			assert_int_equal(plan.n_changed, RELEASED_FROM[i].changed);
+			assert_int_equal(plan.n_shifts, RELEASED_FROM[i].given_back > 0);
+			assert_int_equal(plan.closes, !named);
 			if (RELEASED_FROM[i].given_back > 0)
 				assert_shift(&plan, 0, "SKU-0", "MAIN", 0, -RELEASED_FROM[i].given_back);
 		}
 		assert_int_equal(reservation->state, RELEASED_FROM[i].state);
+	}
+}
+
+/* An order that was released as a whole, known or not, gets nothing any more, and is closed once. */
+static void a_closed_booking_takes_nothing(void **state)
+{
+	struct booking closed = { .version = 1, .closed = true };
+	struct booking open = { 0 };
+	struct status status;
+	struct plan plan = { 0 };
+
+	(void)state;
+	assert_null(booking_release(arena, &open, release_of(NULL, NULL), &plan).reason);
+	assert_int_equal(plan.n_changed, 0);
+	assert_false(plan_is_empty(&plan, &open));
+	assert_true(plan_is_empty(&plan, &closed));
+	status = booking_reserve(arena, &closed, reserve_of(2), &plan);
+	assert_refused(status, &RESERVATION_CLOSED);
+	assert_violation(status, "lines[1]", "is of an order that was released");
+	assert_refused(booking_confirm(arena, &closed, confirm_of(0), &plan), &RESERVATION_CLOSED);
+	assert_refused(booking_confirm(arena, &closed, confirm_of(1), &plan), &RESERVATION_CLOSED);
+}
+
+static const struct {
+	Warehouse__ReservationState state;
+	bool expires;
+} EXPIRES_FROM[] = {
+	{ STATE(HELD), true },      { STATE(CONFIRMED), false }, { STATE(PARTLY_FULFILLED), false },
+	{ STATE(RELEASED), false }, { STATE(EXPIRED), false },   { STATE(FULFILLED), false },
+};
+
+static void only_holds_run_out(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(EXPIRES_FROM) / sizeof(EXPIRES_FROM[0]); i++) {
+		Warehouse__Reservation *reservation = reservation_of("item-0", "SKU-0", 5, EXPIRES_FROM[i].state);
+		struct booking booking = booking_of(reservation, NULL);
+		struct plan plan;
+
+		if (reservation->state == STATE(HELD))
+			reservation->expire_time = pb_time(arena, 1000);
+		assert_int_equal(booking_expire(arena, &booking, 999).n_changed, 0);
+		plan = booking_expire(arena, &booking, 1000);
+		assert_int_equal(plan.n_changed, EXPIRES_FROM[i].expires);
+		if (!EXPIRES_FROM[i].expires)
+			continue;
+		assert_int_equal(plan.changed[0]->state, STATE(EXPIRED));
+		assert_int_equal(plan.from[0], STATE(HELD));
+		assert_null(plan.changed[0]->expire_time);
+		assert_shift(&plan, 0, "SKU-0", "MAIN", 0, -5);
 	}
 }
 
@@ -251,6 +303,8 @@ int main(void)
 		RULES_TEST(what_is_kept_can_be_confirmed),
 		RULES_TEST(a_confirmation_must_agree_with_what_is_held),
 		RULES_TEST(a_release_gives_back_what_has_not_left),
+		RULES_TEST(a_closed_booking_takes_nothing),
+		RULES_TEST(only_holds_run_out),
 		RULES_TEST(an_unknown_id_is_buried_once),
 		RULES_TEST(another_orders_goods_are_not_given_back),
 		RULES_TEST(what_is_confirmed_can_leave),

@@ -27,9 +27,16 @@ struct status reservation_hold(struct arena *arena, const Google__Protobuf__Dura
 /* A line of the request, beside what is known of it. */
 struct reserve_line {
 	Warehouse__ReservationLine *asked;
-	Warehouse__Reservation *existing; /* or NULL */
-	const char *location_id;          /* where the goods will be held; NULL: the line changes nothing */
+	Warehouse__Reservation *existing;   /* or NULL */
+	const Warehouse__Reservation *held; /* the same, if its goods are held: they are the line's own; or NULL */
+	const char *location_id;            /* where the goods will be held; NULL: the line changes nothing */
 };
+
+/* Are its goods kept for good? */
+static bool is_settled(const Warehouse__Reservation *existing)
+{
+	return is_kept(existing) && transition_of(existing, EVENT_RESERVE) == NULL;
+}
 
 static struct fault fault_of_existing(struct arena *arena, const struct reserve_line *line, const char *order_id)
 {
@@ -43,27 +50,30 @@ static struct fault fault_of_existing(struct arena *arena, const struct reserve_
 		return (struct fault){ &RESERVATION_CLOSED, ".reservation_id", "has been released or fulfilled", 0 };
 	if (!same_text(existing->sku, line->asked->sku))
 		return (struct fault){ &RESERVATION_TAKEN, ".sku", "is not the product that is reserved", 0 };
-	if (existing->state != RESERVATION(HELD) && existing->quantity != line->asked->quantity)
+	if (is_settled(existing) && existing->quantity != line->asked->quantity)
 		return (struct fault){ &RESERVATION_CONFIRMED, ".quantity",
 				       arena_printf(arena, "%lld are confirmed", (long long)existing->quantity), 0 };
 	return FAULTLESS;
 }
 
-static bool holds_on(const struct reserve_line *line, const struct shelf *shelf)
+/* Packages that a line holds on a shelf already. */
+static int64_t held_on(const struct shelf *shelf, const struct reserve_line *line)
 {
-	return line->existing != NULL && same_text(line->existing->location_id, shelf->location_id);
+	if (line->held == NULL || !same_text(line->held->location_id, shelf->location_id))
+		return 0;
+	return line->held->quantity;
 }
 
 /* Packages of the shelf that a line could have: what is free, and what it holds there itself. */
 static int64_t room_on(const struct shelf *shelf, const struct reserve_line *line)
 {
-	return shelf->on_hand - shelf->reserved + (holds_on(line, shelf) ? line->existing->quantity : 0);
+	return shelf->on_hand - shelf->reserved + held_on(shelf, line);
 }
 
 /* Where the goods are now is best, then MAIN, then the others by their ids. */
 static int rank_of(const struct shelf *shelf, const struct reserve_line *line)
 {
-	if (holds_on(line, shelf))
+	if (held_on(shelf, line) > 0)
 		return 0;
 	return same_text(shelf->location_id, MAIN_LOCATION) ? 1 : 2;
 }
@@ -104,7 +114,7 @@ static const struct shelf *any_shelf(const struct booking *booking, const char *
  */
 static struct fault find_location(struct arena *arena, const struct booking *booking, struct reserve_line *line)
 {
-	const int64_t held = line->existing != NULL ? line->existing->quantity : 0, asked = line->asked->quantity;
+	const int64_t held = line->held != NULL ? line->held->quantity : 0, asked = line->asked->quantity;
 	const struct shelf *any = any_shelf(booking, line->asked->sku), *best;
 	int64_t available;
 
@@ -133,9 +143,12 @@ static struct fault look_at(struct arena *arena, const struct booking *booking, 
 	struct fault fault;
 
 	line->existing = booking_find(booking, line->asked->reservation_id);
+	if (booking->closed)
+		return (struct fault){ &RESERVATION_CLOSED, "", "is of an order that was released", 0 };
 	fault = fault_of_existing(arena, line, order_id);
-	if (fault.reason != NULL || (line->existing != NULL && line->existing->state != RESERVATION(HELD)))
+	if (fault.reason != NULL || (line->existing != NULL && is_settled(line->existing)))
 		return fault;
+	line->held = line->existing != NULL && is_kept(line->existing) ? line->existing : NULL;
 	return find_location(arena, booking, line);
 }
 
@@ -164,9 +177,9 @@ static struct status refuse_reserve(struct arena *arena, const struct reserve_li
 
 static void hold(struct arena *arena, struct plan *plan, char *order_id, const struct reserve_line *line)
 {
-	const Warehouse__Reservation *before = line->existing;
+	const Warehouse__Reservation *before = line->existing, *held = line->held;
 	Warehouse__Reservation *after = plan_change(arena, plan, before, transition_of(before, EVENT_RESERVE));
-	const bool stays = before != NULL && same_text(before->location_id, line->location_id);
+	const bool stays = held != NULL && same_text(held->location_id, line->location_id);
 
 	after->reservation_id = line->asked->reservation_id;
 	after->order_id = order_id;
@@ -175,9 +188,9 @@ static void hold(struct arena *arena, struct plan *plan, char *order_id, const s
 	    (char *)(uintptr_t)line->location_id; /* protobuf-c has no const strings; nothing writes to it */
 	after->quantity = line->asked->quantity;
 	plan_answer(plan, after);
-	if (before != NULL && !stays)
-		plan_shift(plan, before->sku, before->location_id, 0, -before->quantity);
-	plan_shift(plan, after->sku, after->location_id, 0, after->quantity - (stays ? before->quantity : 0));
+	if (held != NULL && !stays)
+		plan_shift(plan, held->sku, held->location_id, 0, -held->quantity);
+	plan_shift(plan, after->sku, after->location_id, 0, after->quantity - (stays ? held->quantity : 0));
 }
 
 static struct status check_lines(struct arena *arena, const Warehouse__ReserveStockRequest *request)

@@ -69,13 +69,14 @@ static const struct {
 	Warehouse__ReservationState state;
 	const struct reason *same, *other; /* NULL: accepted */
 	size_t changed;                    /* when accepted with its own quantity */
+	int64_t taken, taken_more;         /* from the shelf: for its own quantity, and for two more */
 } RESERVED_AGAIN[] = {
-	{ STATE(HELD), NULL, NULL, 1 },
-	{ STATE(CONFIRMED), NULL, &RESERVATION_CONFIRMED, 0 },
-	{ STATE(PARTLY_FULFILLED), NULL, &RESERVATION_CONFIRMED, 0 },
-	{ STATE(RELEASED), &RESERVATION_CLOSED, &RESERVATION_CLOSED, 0 },
-	{ STATE(EXPIRED), &RESERVATION_CLOSED, &RESERVATION_CLOSED, 0 },
-	{ STATE(FULFILLED), &RESERVATION_CLOSED, &RESERVATION_CLOSED, 0 },
+	{ STATE(HELD), NULL, NULL, 1, 0, 2 },
+	{ STATE(CONFIRMED), NULL, &RESERVATION_CONFIRMED, 0, 0, 0 },
+	{ STATE(PARTLY_FULFILLED), NULL, &RESERVATION_CONFIRMED, 0, 0, 0 },
+	{ STATE(RELEASED), &RESERVATION_CLOSED, &RESERVATION_CLOSED, 0, 0, 0 },
+	{ STATE(EXPIRED), NULL, NULL, 1, 5, 7 }, /* it has to be there anew */
+	{ STATE(FULFILLED), &RESERVATION_CLOSED, &RESERVATION_CLOSED, 0, 0, 0 },
 };
 
 static void a_line_may_be_reserved_again_while_it_is_held(void **state)
@@ -90,13 +91,35 @@ static void a_line_may_be_reserved_again_while_it_is_held(void **state)
 
 		assert_ptr_equal(status.reason, RESERVED_AGAIN[i].same);
 		assert_int_equal(plan.n_changed, RESERVED_AGAIN[i].changed);
-		assert_int_equal(plan.n_shifts, 0);
+		assert_int_equal(plan.n_shifts, RESERVED_AGAIN[i].taken > 0);
+		if (RESERVED_AGAIN[i].taken > 0)
+			assert_shift(&plan, 0, "SKU-0", "MAIN", 0, RESERVED_AGAIN[i].taken);
 		request->lines[0]->quantity = 7;
 		status = booking_reserve(arena, &booking, request, &plan);
 		assert_ptr_equal(status.reason, RESERVED_AGAIN[i].other);
 		if (status.reason == NULL)
-			assert_shift(&plan, 0, "SKU-0", "MAIN", 0, 2);
+			assert_shift(&plan, 0, "SKU-0", "MAIN", 0, RESERVED_AGAIN[i].taken_more);
 	}
+}
+
+/* What an expired line had does not count as available to it any more. */
+static void a_hold_that_ran_out_needs_stock(void **state)
+{
+	struct booking booking = booking_of(reservation_of("item-0", "SKU-0", 5, STATE(EXPIRED)), NULL);
+	struct shelf shelf = { "SKU-0", "MAIN", 10, 6, true };
+	struct plan plan = { 0 };
+
+	(void)state;
+	booking.stock_known = true;
+	booking.shelves = &shelf;
+	booking.n_shelves = 1;
+	assert_refused(booking_reserve(arena, &booking, reserve_of(1), &plan), &OUT_OF_STOCK);
+	shelf.reserved = 5;
+	assert_null(booking_reserve(arena, &booking, reserve_of(1), &plan).reason);
+	assert_int_equal(plan.changed[0]->state, STATE(HELD));
+	assert_shift(&plan, 0, "SKU-0", "MAIN", 0, 5);
+	shelf.sold = false;
+	assert_refused(booking_reserve(arena, &booking, reserve_of(1), &plan), &PRODUCT_ARCHIVED);
 }
 
 static void a_line_is_not_taken_from_another_order_or_product(void **state)
@@ -188,6 +211,7 @@ int main(void)
 		RULES_TEST(a_new_order_takes_from_main),
 		RULES_TEST(ids_and_skus_stand_once_in_a_request),
 		RULES_TEST(a_line_may_be_reserved_again_while_it_is_held),
+		RULES_TEST(a_hold_that_ran_out_needs_stock),
 		RULES_TEST(a_line_is_not_taken_from_another_order_or_product),
 		RULES_TEST(what_is_short_is_told_with_what_is_left),
 		RULES_TEST(an_unknown_product_is_told_before_a_short_one_behind_it),

@@ -105,6 +105,18 @@ struct status store_reserve(struct call *call, const struct plan *plan, struct w
 struct status store_carry_out(struct call *call, const struct plan *plan, struct write *write) MUST_USE;
 
 /*
+ * Orders with holds that have run out, by the database's clock, which is *ret_time (microseconds since 1970): of at most
+ * `limit` such holds, the oldest first.
+ */
+struct status store_find_due(struct call *call, size_t limit, size_t *ret_count, char ***ret_order_ids,
+			     int64_t *ret_time) MUST_USE;
+
+/*
+ * As store_carry_out(), for a step that nobody asked for. Not applied while another transaction is at work on the order.
+ */
+struct status store_expire(struct call *call, const struct plan *plan, struct write *write) MUST_USE;
+
+/*
  * As store_carry_out(), for goods that leave: moved has one movement for each changed reservation, in the same order.
  */
 struct status store_fulfil(struct call *call, const struct plan *plan, const Warehouse__StockMoved *moved,

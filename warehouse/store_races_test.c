@@ -342,7 +342,7 @@ static void await_rival(pid_t rival)
 }
 
 #define RIVAL_BOOKS                                                                                                    \
-	"INSERT INTO booking VALUES ('%s', 1);"                                                                        \
+	"INSERT INTO booking VALUES ('%s', 1, false);"                                                                 \
 	" INSERT INTO reservation VALUES ('%s', '%s', 1, '%s', 'MAIN', %d, 0, 'RESERVATION_STATE_CONFIRMED', '', "     \
 	"NULL,"                                                                                                        \
 	" now(), now()); UPDATE stock SET reserved = reserved + %d WHERE sku = '%s';"                                  \

@@ -19,13 +19,13 @@ static struct db_statement LIST_RESERVATIONS =
 /* One row at least, for the booking's version. */
 static struct db_statement FIND_BOOKING = DB_READ(
     "find_booking",
-    "SELECT b.version AS booking_version, " RESERVATION_COLUMNS " FROM (SELECT 1) AS one"
+    "SELECT b.version AS booking_version, b.closed AS booking_closed, " RESERVATION_COLUMNS " FROM (SELECT 1) AS one"
     " LEFT JOIN booking b ON b.order_id = :order_id::uuid"
     " LEFT JOIN reservation r ON r.order_id = :order_id::uuid OR r.reservation_id = ANY (:reservation_ids::uuid[])"
     " ORDER BY r.create_time, r.reservation_id");
 
 static struct db_statement FIND_BOOKING_OF =
-    DB_READ("find_booking_of", "SELECT b.version AS booking_version, " RESERVATION_COLUMNS
+    DB_READ("find_booking_of", "SELECT b.version AS booking_version, b.closed AS booking_closed, " RESERVATION_COLUMNS
 			       " FROM reservation this JOIN booking b ON b.order_id = this.order_id"
 			       " JOIN reservation r ON r.order_id = b.order_id"
 			       " WHERE this.reservation_id = :reservation_id ORDER BY r.create_time, r.reservation_id");
@@ -51,9 +51,9 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
  * The version is the expected one, no shelf runs short, what is not sold any more is not promised anew, and no id
  * belongs to another order.
  */
-#define GUARD                                                                                                          \
+#define GUARD(lock_)                                                                                                   \
 	"SELECT 1 WHERE :version::bigint - 1 ="                                                                        \
-	" coalesce((SELECT version FROM booking WHERE order_id = :aggregate_id::uuid FOR UPDATE), 0)"                  \
+	" coalesce((SELECT version FROM booking WHERE order_id = :aggregate_id::uuid FOR UPDATE" lock_ "), 0)"         \
 	" AND NOT EXISTS (SELECT FROM " SHIFTS                                                                         \
 	" LEFT JOIN stock s ON s.sku = shift.sku AND s.location_id = shift.location_id"                                \
 	" LEFT JOIN product p ON p.sku = shift.sku WHERE s.sku IS NULL"                                                \
@@ -63,8 +63,10 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
 	" AND order_id <> :aggregate_id::uuid)"
 
 #define CHANGES                                                                                                        \
-	", booked AS (INSERT INTO booking (order_id, version) SELECT :aggregate_id::uuid, :version FROM accepted"      \
-	" ON CONFLICT (order_id) DO UPDATE SET version = EXCLUDED.version)"                                            \
+	", booked AS (INSERT INTO booking (order_id, version, closed)"                                                 \
+	" SELECT :aggregate_id::uuid, :version, :closes::boolean FROM accepted"                                        \
+	" ON CONFLICT (order_id) DO UPDATE SET version = EXCLUDED.version,"                                            \
+	" closed = booking.closed OR EXCLUDED.closed)"                                                                 \
 	", saved AS (INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity,"          \
 	" fulfilled_quantity, state, reason, expire_time, create_time, update_time)"                                   \
 	" SELECT n.reservation_id, :aggregate_id::uuid, :version, n.sku, n.location_id, n.quantity,"                   \
@@ -78,9 +80,19 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
 	", shifted AS (UPDATE stock s SET on_hand = s.on_hand + shift.on_hand,"                                        \
 	" reserved = s.reserved + shift.reserved,"                                                                     \
 	" update_time = CASE WHEN shift.on_hand = 0 THEN s.update_time ELSE :time END"                                 \
-	" FROM accepted, " SHIFTS " WHERE s.sku = shift.sku AND s.location_id = shift.location_id)"
+	" FROM accepted, " SHIFTS " WHERE s.sku = shift.sku AND s.location_id = shift.location_id)" WRITE_PARTS(       \
+	    "unnest(:reservation_ids::uuid[], :from_states::text[], :states::text[])")
 
-static struct db_statement CARRY_OUT = DB_WRITE("carry_out", WRITE_BEGIN(GUARD) CHANGES WRITE_END);
+static struct db_statement CARRY_OUT = DB_WRITE("carry_out", WRITE_BEGIN(GUARD("")) CHANGES WRITE_END);
+
+/* An order that somebody is at work on is left alone. */
+static struct db_statement EXPIRE = DB_WRITE("expire", STEP_BEGIN(GUARD(" SKIP LOCKED")) CHANGES WRITE_END);
+
+/* By the database's clock: that of a service may be wrong. */
+static struct db_statement FIND_DUE =
+    DB_READ("find_due", "SELECT DISTINCT order_id, now() AS time FROM (SELECT order_id FROM reservation"
+			" WHERE state = 'RESERVATION_STATE_HELD' AND expire_time <= now()"
+			" ORDER BY expire_time LIMIT :limit) AS due ORDER BY order_id");
 
 /* Several movements may come off one shelf: each row of the ledger counts those before it. */
 #define ENTERED                                                                                                        \
@@ -94,7 +106,8 @@ static struct db_statement CARRY_OUT = DB_WRITE("carry_out", WRITE_BEGIN(GUARD) 
 	" AS m(movement_id, reservation_id, sku, location_id, quantity, position)"                                     \
 	" JOIN stock s ON s.sku = m.sku AND s.location_id = m.location_id ORDER BY m.position)"
 
-static struct db_statement FULFIL = DB_WRITE("fulfil", WRITE_BEGIN(GUARD) WRITE_SECOND_EVENT CHANGES ENTERED WRITE_END);
+static struct db_statement FULFIL =
+    DB_WRITE("fulfil", WRITE_BEGIN(GUARD("")) WRITE_SECOND_EVENT CHANGES ENTERED WRITE_END);
 
 static Warehouse__ReservationState state_of(const char *name)
 {
@@ -174,6 +187,7 @@ static void read_booking(struct call *call, const struct db_rows *rows, struct b
 	const bool none = db_null(rows, 0, "reservation_id");
 
 	booking->version = db_int(rows, 0, "booking_version");
+	booking->closed = db_bool(rows, 0, "booking_closed");
 	booking->n_reservations = none ? 0 : db_count(rows);
 	booking->reservations = none ? NULL : read_reservations(call, rows);
 }
@@ -234,6 +248,7 @@ static void bind_changed(struct call *call, struct db_unit *unit, const struct p
 	const char **skus = arena_array(call->arena, n, sizeof(*skus));
 	const char **locations = arena_array(call->arena, n, sizeof(*locations));
 	const char **states = arena_array(call->arena, n, sizeof(*states));
+	const char **from_states = arena_array(call->arena, n, sizeof(*from_states));
 	const char **expire_times = arena_array(call->arena, n, sizeof(*expire_times));
 	int64_t *quantities = arena_array(call->arena, n, sizeof(*quantities));
 	int64_t *fulfilled = arena_array(call->arena, n, sizeof(*fulfilled));
@@ -245,6 +260,7 @@ static void bind_changed(struct call *call, struct db_unit *unit, const struct p
 		skus[i] = null_if_empty(changed->sku);
 		locations[i] = null_if_empty(changed->location_id);
 		states[i] = state_name(changed->state);
+		from_states[i] = plan->from[i] == 0 ? "" : state_name(plan->from[i]);
 		quantities[i] = changed->quantity;
 		fulfilled[i] = changed->fulfilled_quantity;
 		if (changed->expire_time != NULL)
@@ -254,6 +270,7 @@ static void bind_changed(struct call *call, struct db_unit *unit, const struct p
 	db_bind_texts(unit, "skus", skus, n);
 	db_bind_texts(unit, "locations", locations, n);
 	db_bind_texts(unit, "states", states, n);
+	db_bind_texts(unit, "from_states", from_states, n);
 	db_bind_texts(unit, "expire_times", expire_times, n);
 	db_bind_ints(unit, "quantities", quantities, n);
 	db_bind_ints(unit, "fulfilled_quantities", fulfilled, n);
@@ -297,10 +314,16 @@ static struct db_unit *locked_unit_of(struct call *call, const struct plan *plan
 	return locked_unit(call, skus, plan->n_shifts);
 }
 
-static struct status run(struct call *call, struct db_unit *unit, const struct plan *plan, struct write *write)
+static void bind_plan(struct call *call, struct db_unit *unit, const struct plan *plan)
 {
+	db_bind_bool(unit, "closes", plan->closes);
 	bind_changed(call, unit, plan);
 	bind_shifts(call, unit, plan);
+}
+
+static struct status run(struct call *call, struct db_unit *unit, const struct plan *plan, struct write *write)
+{
+	bind_plan(call, unit, plan);
 	return write_run(call, unit, write);
 }
 
@@ -379,4 +402,34 @@ struct status store_fulfil(struct call *call, const struct plan *plan, const War
 	db_bind_ints(unit, "movements", quantities, moved->n_movements);
 	db_bind_text(unit, "shipment_id", moved->movements[0]->reference);
 	return unless_raced(run(call, unit, plan, write));
+}
+
+struct status store_find_due(struct call *call, size_t limit, size_t *ret_count, char ***ret_order_ids,
+			     int64_t *ret_time)
+{
+	struct db_unit *unit = db_unit(call, &FIND_DUE);
+	const struct db_rows *rows;
+	char **order_ids;
+	size_t count;
+
+	db_bind_int(unit, "limit", (int64_t)limit);
+	TRY(db_run(call, unit));
+	rows = db_rows(unit, 0);
+	count = db_count(rows);
+	order_ids = arena_array(call->arena, count, sizeof(*order_ids));
+	for (size_t row = 0; row < count; row++)
+		order_ids[row] = db_text(rows, row, "order_id");
+	*ret_time = count == 0 ? 0 : db_time(rows, 0, "time");
+	*ret_order_ids = order_ids;
+	*ret_count = count;
+	return STATUS_OK;
+}
+
+struct status store_expire(struct call *call, const struct plan *plan, struct write *write)
+{
+	struct db_unit *unit = locked_unit_of(call, plan);
+
+	db_then(unit, &EXPIRE);
+	bind_plan(call, unit, plan);
+	return write_step(call, unit, write, STATUS_OK);
 }

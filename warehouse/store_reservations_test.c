@@ -178,12 +178,39 @@ static void an_unknown_order_is_released_before_it_reserves(void **state)
 	Warehouse__ReleaseReservationsResponse *reply;
 
 	(void)state;
-	assert_null(release(order, NULL, 0, &reply).reason);
-	assert_int_equal(reply->n_reservations, 0);
 	assert_null(release(order, ids, 1, NULL).reason);
 	assert_refused(reserve(NULL, order, wanted, 1, NULL), &RESERVATION_CLOSED);
 	assert_refused(confirm(order, wanted, 1, NULL), &RESERVATION_NOT_HELD);
-	assert_stock(sku, "MAIN", 5, 0);
+	wanted[0].id = new_id();
+	assert_null(reserve(NULL, order, wanted, 1, NULL).reason);
+	order = new_id();
+	assert_null(release(order, NULL, 0, &reply).reason);
+	assert_int_equal(reply->n_reservations, 0);
+	wanted[0].id = new_id();
+	assert_refused(reserve(NULL, order, wanted, 1, NULL), &RESERVATION_CLOSED);
+	assert_refused(confirm(order, wanted, 1, NULL), &RESERVATION_CLOSED);
+	assert_null(release(order, NULL, 0, NULL).reason);
+	assert_stock(sku, "MAIN", 5, 2);
+}
+
+/* What is left is released for good; what has left stays as it is. */
+static void a_released_order_is_closed(void **state)
+{
+	char *order = new_id();
+	const struct wanted wanted[] = { { new_id(), stocked(5), 3 }, { new_id(), stocked(5), 2 } };
+	const struct wanted gone = { wanted[0].id, wanted[0].sku, 1 }, more = { new_id(), wanted[1].sku, 1 };
+
+	(void)state;
+	assert_null(reserve(NULL, order, wanted, 2, NULL).reason);
+	assert_null(confirm(order, wanted, 2, NULL).reason);
+	assert_null(fulfil(NULL, order, new_id(), &gone, 1, NULL).reason);
+	assert_null(release(order, NULL, 0, NULL).reason);
+	assert_stock(wanted[0].sku, "MAIN", 4, 0);
+	assert_stock(wanted[1].sku, "MAIN", 5, 0);
+	assert_refused(reserve(NULL, order, &more, 1, NULL), &RESERVATION_CLOSED);
+	assert_refused(reserve(NULL, order, wanted, 2, NULL), &RESERVATION_CLOSED);
+	assert_refused(confirm(order, NULL, 0, NULL), &RESERVATION_CLOSED);
+	assert_int_equal(reservation(wanted[0].id)->fulfilled_quantity, 1);
 }
 
 static void a_shipment_leaves_once(void **state)
@@ -326,6 +353,7 @@ int main(void)
 		STORE_TEST(confirming_is_all_or_nothing_and_lasts),
 		STORE_TEST(releasing_gives_back_and_remembers),
 		STORE_TEST(an_unknown_order_is_released_before_it_reserves),
+		STORE_TEST(a_released_order_is_closed),
 		STORE_TEST(a_shipment_leaves_once),
 		STORE_TEST(the_ledger_counts_every_line),
 		STORE_TEST(a_shipment_is_told_as_reservations_and_as_stock),

@@ -224,6 +224,27 @@ struct status service_call(const char *method, const char *key, const ProtobufCM
 	return invocation.outcome;
 }
 
+struct step {
+	struct status (*run)(struct call *call);
+};
+
+static struct status run_step(struct call *call, void *context)
+{
+	const struct step *step = context;
+	const struct status status = step->run(call);
+
+	if (status.reason != NULL)
+		fail("a step failed", status.reason->name);
+	return STATUS_OK;
+}
+
+void service_start_step(struct status (*run)(struct call *call))
+{
+	const struct step step = { run };
+
+	start(run_step, TIMEOUT, arena_memdup(test.arena, &step, sizeof(step)));
+}
+
 struct query {
 	struct db_statement *statement;
 	int64_t number;

@@ -59,6 +59,9 @@ void service_finish(void);
 struct status service_call(const char *method, const char *key, const ProtobufCMessage *request,
 			   void **ret_reply) MUST_USE;
 
+/* Starts what the service does by itself, such as a step. A failure of it fails the test. */
+void service_start_step(struct status (*run)(struct call *call));
+
 /* The column `n` of the only row of a statement without parameters; how many rows there were is checked. */
 int64_t service_number(struct db_statement *statement);
 
