@@ -2,7 +2,7 @@
 // test-seconds: 400
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { until } from '../harness/wait.mjs';
+import { patience, until } from '../harness/wait.mjs';
 import { openBrowser } from './browser.mjs';
 import { openOffice } from './office.mjs';
 
@@ -95,6 +95,22 @@ describe('the back office', () => {
 		await browser.page.evaluate(() => dispatchEvent(new Event('focus')));
 		await browser.inState('Completed');
 		await browser.page.getByRole('main').getByRole('link', { name: /^INV-/ }).waitFor();
+	});
+
+	it('shows it at once, long before it would look by itself', async () => {
+		const customer = await office.customer('At Once');
+		const order = await office.order(customer, [['DESK-1', 1]]);
+		const change = (name) => office.send('PATCH', `/v1/orders/${order.orderId}`, { name });
+		const opened = browser.page.waitForResponse((response) => response.url().endsWith('/v1/orders:watch'));
+		await browser.open(`/orders/${order.orderId}`);
+		await opened;
+		await browser.inState('Open');
+		for (const name of ['First name given', 'Second name given']) {
+			const began = performance.now();
+			await change(name);
+			await browser.see(name);
+			assert.ok(performance.now() - began < patience(5000), 'it came by polling');
+		}
 	});
 
 	it('says that the server is away, and goes on when it is back', async () => {

@@ -5,7 +5,7 @@ import { createStore } from './store.js';
 /** Whether the last request got any answer. */
 export const connected = createStore(true);
 
-/** Counts what this page has changed on the server; live views read again when it moves. */
+/** Counts what has changed on the server, by this page or by others; live views read again when it moves. */
 export const changes = createStore(0);
 
 /** A new idempotency key: 128 random bits. (crypto.randomUUID() is not there on pages without TLS.) */

@@ -25,6 +25,7 @@ import { ShipmentPage } from './views/shipment.js';
 import { ShipmentsPage } from './views/shipments.js';
 import { StockPage } from './views/stock.js';
 import { TodayPage } from './views/today.js';
+import { watchChanges } from './watch.js';
 
 // Where a new record is entered ends in '+new', which no id can be.
 const ROUTES = [
@@ -122,3 +123,4 @@ function View({ path, query }) {
 }
 
 render(html`<${App} />`, document.getElementById('app'));
+watchChanges();

@@ -1,4 +1,4 @@
-// Keeps what is on the screen true without a refresh button: reads again when the window gets attention, when this page has changed something,
+// Keeps what is on the screen true without a refresh button: reads again when the window gets attention, when something has changed here or (watch.js) elsewhere,
 // and every few seconds while it is visible.
 import { useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { changes } from './api.js';
