@@ -8,8 +8,8 @@ const UNFINISHED = `SELECT 'a saga is not at its end' AS what, saga_id, kind, su
 
 const UNANSWERED = `SELECT 'a request waits for its answer' AS what, scope, key, method, subject FROM idempotency WHERE code IS NULL`;
 
-// What was done of these is undone when a saga is compensated: the shipment of an order that is not placed after all.
-const UNDOABLE = `(('place', 2))`;
+// What was done of these is undone when a saga is compensated: goods are given back, the shipment is cancelled.
+const UNDOABLE = `(('place', 1), ('place', 2))`;
 
 const STEPS = `WITH forward AS (SELECT * FROM saga_step WHERE NOT compensation)
 	, undone AS (SELECT * FROM saga_step WHERE compensation AND outcome = 'OK')
