@@ -1,5 +1,5 @@
 // quayside-check finds nothing wrong after real work, and finds every kind of wrong when the data are spoilt behind the services' backs.
-// test-seconds: 400
+// test-seconds: 600
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

@@ -149,13 +149,14 @@ export const SPOILT = [
 		id: 'BILL-2',
 		name: 'numbers in another order than they were issued in',
 		told: false,
-		billing: () => 'UPDATE invoice i SET number = o.number FROM invoice o WHERE o.invoice_id <> i.invoice_id',
+		billing: (ids) => `UPDATE invoice i SET number = o.number FROM invoice o
+			WHERE o.invoice_id <> i.invoice_id AND o.order_id IN ('${ids.completed}', '${ids.delivered}') AND i.order_id IN ('${ids.completed}', '${ids.delivered}')`,
 	},
 	{ id: 'BILL-2', name: 'an invoice that was changed after it was issued', billing: (ids) => `UPDATE invoice SET due_date = due_date + 1 WHERE ${of(ids.completed)}` },
 	{ id: 'BILL-2', name: 'a line that was changed after it was issued', billing: (ids) => `UPDATE invoice_line SET sku = '${ids.chair}x' WHERE invoice_id = ${INVOICE(ids)}` },
 	{ id: 'BILL-2', name: 'a service that may change invoices', billing: () => 'GRANT UPDATE ON invoice TO billing' },
 	{ id: 'ORD-3', name: 'an order that lost a part of its history', ordering: (ids) => `DELETE FROM history WHERE aggregate_id = '${ids.completed}' AND version = 2` },
-	{ id: 'ORD-3', name: 'an order without a history', ordering: (ids) => `DELETE FROM history WHERE aggregate_id = '${ids.open}'` },
+	{ id: 'ORD-3', name: 'an order without a history', ordering: (ids) => `DELETE FROM history WHERE aggregate_id = '${ids.open}'; UPDATE idempotency SET subject = '' WHERE subject = '${ids.open}'` },
 	{
 		id: 'ORD-3',
 		name: 'an order that came back from its end',
@@ -223,7 +224,15 @@ export const SPOILT = [
 	{ id: 'EVT-2', name: 'a change that nobody was told', customers: () => 'UPDATE customer SET version = version + 1' },
 	{ id: 'EVT-2', name: 'an event of a change that is not there', ordering: (ids) => `UPDATE outbox SET aggregate_version = aggregate_version + 1 WHERE aggregate_id = '${ids.open}' AND aggregate_version = (SELECT max(aggregate_version) FROM outbox WHERE aggregate_id = '${ids.open}')` },
 	{ id: 'EVT-2', name: 'an event of nothing', warehouse: () => `UPDATE outbox SET aggregate_id = 'NOTHING' WHERE aggregate_type = 'product' AND position = 1` },
-	{ id: 'EVT-2', name: 'goods that came without a word', warehouse: (ids) => MOVE(ids.lamp, 'RECEIPT', 5) },
+	{
+		id: 'EVT-2',
+		name: 'goods that came without a word',
+		warehouse: (ids) => `${MOVE(ids.lamp, 'RECEIPT', 5)}; INSERT INTO idempotency (method, subject, code, time) SELECT '', movement_id, 0, now() FROM stock_movement WHERE entry = (${LATEST})`,
+	},
+	{ id: 'IDEM-1', name: 'an order without a key', ordering: (ids) => `DELETE FROM idempotency WHERE subject = '${ids.placed}'` },
+	{ id: 'IDEM-1', name: 'a payment without a key', billing: () => `DELETE FROM idempotency WHERE key = (SELECT max(key) FROM idempotency WHERE method LIKE '%RecordPayment' AND subject <> '')` },
+	{ id: 'IDEM-1', name: 'goods received without a key', warehouse: () => `DELETE FROM idempotency WHERE method LIKE '%ReceiveStock'` },
+	{ id: 'IDEM-1', name: 'a key whose change is not there', customers: () => `INSERT INTO idempotency SELECT scope, 'another', method, fingerprint, subject, code, answer, numbers, time FROM idempotency` },
 ];
 
 const isOk = (lines, name) => {

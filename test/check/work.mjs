@@ -24,6 +24,7 @@ export async function work(recorder) {
 	await submit([{ sku: lamp.sku, quantity: 1000 }]).catch(refused('OUT_OF_STOCK'));
 	ids.completed = await ship(recorder, submit, [{ sku: lamp.sku, quantity: 1 }, { sku: lamp.sku, quantity: 1 }, { sku: chair.sku, quantity: 3 }]);
 	ids.delivered = await ship(recorder, submit, [{ sku: chair.sku, quantity: 4 }]);
+	ids.partly = await shipPart(recorder, submit, [{ sku: lamp.sku, quantity: 4 }, { sku: chair.sku, quantity: 2 }]);
 	await pay(recorder, ids);
 	ids.open = await fill(recorder, customer, lamp, chair);
 	ids.cancelled = await fill(recorder, customer, lamp, chair);
@@ -44,6 +45,14 @@ async function ship(recorder, submit, lines) {
 	return order_id;
 }
 
+// A part leaves; the rest waits in a shipment of its own.
+async function shipPart(recorder, submit, lines) {
+	const { order_id, shipment_ids, items: [item] } = await submit(lines);
+	await recorder.call(`${SHIPMENTS}DispatchShipment`, { shipment_id: shipment_ids[0], lines: [{ item_id: item.item_id, quantity: 1 }] });
+	await orderIn(recorder, order_id, 'ORDER_STATE_PARTLY_SHIPPED');
+	return order_id;
+}
+
 async function invoiceOf(recorder, order_id) {
 	const { invoice_ids: [invoice_id] } = await recorder.call(`${ORDERS}GetOrder`, { order_id });
 	return recorder.call(`${INVOICES}GetInvoice`, { invoice_id });
@@ -54,7 +63,7 @@ async function pay(recorder, ids) {
 	const whole = await invoiceOf(recorder, ids.delivered);
 	const part = await invoiceOf(recorder, ids.completed);
 	const key = randomUUID();
-	const record = (invoice, minor, options) => recorder.call(`${INVOICES}RecordPayment`, { invoice_id: invoice.invoice_id, amount: EUR(String(minor)) }, options);
+	const record = (invoice, minor, options) => recorder.call(`${INVOICES}RecordPayment`, { invoice_id: invoice.invoice_id, amount: EUR(minor) }, options);
 	await record(whole, 100, { key });
 	await record(whole, 100, { key });
 	await record(whole, Number(whole.gross.minor_units) - 100);
