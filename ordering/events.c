@@ -9,6 +9,7 @@
 #include "runtime/pb.h"
 
 #define OPEN ORDERING__ORDER_STATE__ORDER_STATE_OPEN
+#define PARTLY_SHIPPED ORDERING__ORDER_STATE__ORDER_STATE_PARTLY_SHIPPED
 #define SHIPPED ORDERING__ORDER_STATE__ORDER_STATE_SHIPPED
 #define CANCELLED ORDERING__ORDER_STATE__ORDER_STATE_CANCELLED
 
@@ -81,6 +82,8 @@ static struct status on_order_changed(struct call *call, const Events__Event *ev
 	else if (changed->n_released_item_ids > 0)
 		TRY(peer_release(call, release_key(call, order->order_id, order->etag), order->order_id,
 				 changed->released_item_ids, changed->n_released_item_ids));
+	if (order->state == PARTLY_SHIPPED && order_left(order) == 0) /* what was left has been cancelled */
+		return go_on(call, event, PARTLY_SHIPPED, ORDER_EVENT_SHIPPED_ALL, "RecordShipped");
 	if (order->state == SHIPPED)
 		return go_on(call, event, SHIPPED, ORDER_EVENT_INVOICED, "RecordCompleted");
 	if (order->state == OPEN && str_is(str_of(changed->action), "RecordRefused"))
@@ -104,4 +107,4 @@ const struct event_consumer ordering_consumers[] = {
 	EVENT_CONSUMERS_END,
 };
 
-const struct saga_kind *const ordering_sagas[] = { &place_kind, &fulfil_kind, NULL };
+const struct saga_kind *const ordering_sagas[] = { &place_kind, &cancel_kind, &fulfil_kind, NULL };

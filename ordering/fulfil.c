@@ -8,6 +8,7 @@
 #include "runtime/pb.h"
 
 #define PLACING ORDERING__ORDER_STATE__ORDER_STATE_PLACING
+#define CANCELLING ORDERING__ORDER_STATE__ORDER_STATE_CANCELLING
 
 /* A dispatched shipment on its way to its invoice. */
 struct fulfilment {
@@ -18,17 +19,21 @@ struct fulfilment {
 	char *invoice_id;
 };
 
-/* The order, when nobody is about to change what it means: goods may leave before it was recorded that they may. */
-static struct status read_settled(struct call *call, struct saga *saga, struct fulfilment *work)
+/* The order, when nobody is about to change what it means: goods may leave before it was recorded that they may, or while they are being cancelled. */
+static struct status read_settled(struct call *call, struct fulfilment *work)
 {
 	const char *order_id = work->shipment->order_id;
 
-	(void)saga;
-	TRY(store_get(call, order_id, work->order, &work->row));
-	if (work->order->state != PLACING)
-		return STATUS_OK;
-	TRY(saga_join(call, &place_kind, order_id));
-	return store_get(call, order_id, work->order, &work->row);
+	for (int round = 0; write_again(call, &round);) {
+		TRY(store_get(call, order_id, work->order, &work->row));
+		if (work->order->state == PLACING)
+			TRY(saga_join(call, &place_kind, order_id));
+		else if (work->order->state == CANCELLING)
+			TRY(saga_join(call, &cancel_kind, order_id));
+		else
+			return STATUS_OK;
+	}
+	return status_of(&CONCURRENT_CHANGE);
 }
 
 static struct status open_fulfil(struct call *call, struct saga *saga)
@@ -42,7 +47,7 @@ static struct status open_fulfil(struct call *call, struct saga *saga)
 	work->order = pb_new(call->arena, &ordering__order__descriptor);
 	work->dispatched = payload;
 	work->shipment = work->dispatched->shipment;
-	TRY(read_settled(call, saga, work));
+	TRY(read_settled(call, work));
 	saga->work = work;
 	return order_invoice_lines(call->arena, work->order, work->shipment, &n_lines, &lines);
 }
@@ -103,7 +108,7 @@ static struct status end_fulfil(struct call *call, struct saga *saga)
 		TRY(store_end(call, saga, order, STORE_ITEMS, &write, STATUS_OK));
 		if (write.applied)
 			return STATUS_OK;
-		TRY(read_settled(call, saga, work));
+		TRY(read_settled(call, work));
 	}
 	return status_of(&CONCURRENT_CHANGE);
 }

@@ -8,51 +8,6 @@
 
 #include "ordering/sagas_test.h"
 
-static int64_t shipping_seen;
-
-static const Shipping__ShipmentDispatched *the_dispatch;
-
-static struct status deliver_dispatch(struct call *call)
-{
-	Events__Event event = EVENTS__EVENT__INIT;
-
-	event.position = shipping_seen + 1;
-	return handle(call, &ordering_consumers[0], &event, pb_pack(call->arena, &the_dispatch->base));
-}
-
-/* What shipping says when all of an order has left. */
-static Shipping__ShipmentDispatched *dispatch_of(const Ordering__Order *order)
-{
-	Shipping__ShipmentDispatched *event = pb_new(service_arena(), &shipping__shipment_dispatched__descriptor);
-	Shipping__Shipment *shipment = pb_new(service_arena(), &shipping__shipment__descriptor);
-
-	shipment->shipment_id = text(peers.shipments[peers.n_shipments - 1].id);
-	shipment->order_id = order->order_id;
-	shipment->lines = arena_array(service_arena(), order->n_items, sizeof(*shipment->lines));
-	for (; shipment->n_lines < order->n_items; shipment->n_lines++) {
-		Shipping__ShipmentLine *line = pb_new(service_arena(), &shipping__shipment_line__descriptor);
-
-		line->item_id = order->items[shipment->n_lines]->item_id;
-		line->quantity = order->items[shipment->n_lines]->quantity;
-		shipment->lines[shipment->n_lines] = line;
-	}
-	event->shipment = shipment;
-	return event;
-}
-
-static struct status dispatch(const Shipping__ShipmentDispatched *event)
-{
-	struct status status;
-
-	the_dispatch = event;
-	status = run(deliver_dispatch);
-	if (status.reason == NULL) {
-		shipping_seen++;
-		assert_ok(run(work_off));
-	}
-	return status;
-}
-
 static struct db_statement SHIPPING_CURSOR =
     DB_READ("test_cursor", "SELECT position AS n FROM consumer_cursor WHERE producer = 'shipping'");
 
@@ -68,7 +23,7 @@ static void what_leaves_is_booked_billed_and_completed(void **state)
 	(void)state;
 	assert_ok(add(&order, NULL, "B", 2));
 	assert_ok(place(&order, NULL));
-	assert_ok(dispatch(dispatch_of(order)));
+	assert_ok(dispatch(last_departure()));
 	order = get(order->order_id);
 	assert_int_equal(order->state, STATE(SHIPPED));
 	assert_int_equal(order->items[1]->shipped_quantity, 2);
@@ -81,7 +36,7 @@ static void what_leaves_is_booked_billed_and_completed(void **state)
 	assert_int_equal(peers.invoices[0].asked, 1);
 	assert_int_equal(peers.booked_out, 1);
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
-	assert_ok(dispatch(dispatch_of(order))); /* delivered a second time, at another place */
+	assert_ok(dispatch(last_departure())); /* delivered a second time, at another place */
 	assert_int_equal(peers.n_invoices, 1);
 	assert_int_equal(get(order->order_id)->items[0]->shipped_quantity, 3);
 }
@@ -96,7 +51,7 @@ static void a_dispatch_is_tried_until_it_is_billed(void **state)
 
 		assert_ok(place(&order, NULL));
 		no_answer(PEERS[i / 2], 2, i % 2 == 0);
-		assert_ok(dispatch(dispatch_of(order)));
+		assert_ok(dispatch(last_departure()));
 		resume_everything();
 		assert_int_equal(peers.faults, 0);
 		assert_int_equal(get(order->order_id)->state, STATE(PLACED));
@@ -116,7 +71,7 @@ static void goods_may_leave_before_it_is_known_that_they_may(void **state)
 	no_answer("create_shipment", EVER, true);
 	assert_reason(place_in_vain(order, "k1"), "PEER_UNAVAILABLE");
 	heal();
-	assert_ok(dispatch(dispatch_of(order)));
+	assert_ok(dispatch(last_departure()));
 	assert_ok(run(deliver_own));
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING PLACED SHIPPED COMPLETED");
 	assert_ok(place(&order, "k1"));
@@ -130,20 +85,20 @@ static void events_that_make_no_sense_do_not_stand_in_the_way(void **state)
 
 	(void)state;
 	assert_ok(place(&order, NULL));
-	event = dispatch_of(order);
+	event = last_departure();
 	event->shipment->order_id = text(UNKNOWN_ID);
 	assert_reason(dispatch(event), "EVENT_REJECTED");
-	event = dispatch_of(order);
+	event = last_departure();
 	event->shipment = NULL;
 	assert_reason(dispatch(event), "EVENT_REJECTED");
-	event = dispatch_of(order);
+	event = last_departure();
 	event->shipment->shipment_id = text(UNKNOWN_ID);
 	event->shipment->lines[0]->quantity = 2; /* more than was ordered: a case for a person */
 	assert_ok(dispatch(event));
 	assert_int_equal(service_number(&COUNT_PARKED), 1);
 	assert_int_equal(peers.booked_out, 0);
 	assert_int_equal(get(order->order_id)->state, STATE(PLACED));
-	assert_ok(dispatch(dispatch_of(order)));
+	assert_ok(dispatch(last_departure()));
 	assert_int_equal(service_number(&SHIPPING_CURSOR), 2);
 	assert_int_equal(get(order->order_id)->state, STATE(SHIPPED));
 }
@@ -187,13 +142,7 @@ static void a_cancelled_order_holds_nothing_in_the_end(void **state)
 	assert_held(other, HOLD_HELD);
 }
 
-static int open_shipping(void **state)
-{
-	shipping_seen = 0;
-	return open_sagas(state);
-}
-
-#define SHIPPING_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_shipping, close_service)
+#define SHIPPING_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_sagas, close_service)
 
 int main(void)
 {

@@ -13,12 +13,12 @@ RPC_UNARY(create_order, Ordering__CreateOrderRequest, Ordering__Order);
 RPC_UNARY(get_order, Ordering__GetOrderRequest, Ordering__Order);
 RPC_UNARY(list_orders, Ordering__ListOrdersRequest, Ordering__ListOrdersResponse);
 RPC_UNARY(update_order, Ordering__UpdateOrderRequest, Ordering__Order);
-RPC_UNARY(cancel_order, Ordering__CancelOrderRequest, Ordering__Order);
 RPC_UNARY(list_order_history, Ordering__ListOrderHistoryRequest, Ordering__ListOrderHistoryResponse);
 RPC_UNARY_DECLARED(add_order_item, Ordering__AddOrderItemRequest, Ordering__Order);
 RPC_UNARY_DECLARED(update_order_item, Ordering__UpdateOrderItemRequest, Ordering__Order);
 RPC_UNARY_DECLARED(remove_order_item, Ordering__RemoveOrderItemRequest, Ordering__Order);
 RPC_UNARY_DECLARED(place_order, Ordering__PlaceOrderRequest, Ordering__Order);
+RPC_UNARY_DECLARED(cancel_order, Ordering__CancelOrderRequest, Ordering__Order);
 RPC_UNARY_DECLARED(submit_order, Ordering__SubmitOrderRequest, Ordering__Order);
 
 static struct status create_order(struct call *call, const Ordering__CreateOrderRequest *request,
@@ -103,48 +103,6 @@ static struct status update_order(struct call *call, const Ordering__UpdateOrder
 		TRY(store_update(call, reply, STORE_ORDER, &write));
 		if (write.applied)
 			return STATUS_OK;
-	}
-	return status_of(&CONCURRENT_CHANGE);
-}
-
-/* Decides about one version; applied tells whether it was still that one. */
-static struct status cancel_once(struct call *call, const Ordering__CancelOrderRequest *request, Ordering__Order *reply,
-				 struct order_row *row, bool *ret_applied)
-{
-	struct write write;
-	const char *from;
-
-	TRY(store_get(call, request->order_id, reply, row));
-	TRY(etag_check(call->arena, request->etag, row->version));
-	from = order_state_name(reply->state);
-	TRY(order_move(call->arena, reply, ORDER_EVENT_CANCEL, request->reason));
-	if (reply->state == ORDERING__ORDER_STATE__ORDER_STATE_CANCELLING)
-		return status_printf(call->arena, &NOT_IMPLEMENTED,
-				     "An order that has been placed cannot be cancelled yet.");
-	order_mark_items(reply, ORDERING__ORDER_ITEM_STATE__ORDER_ITEM_STATE_RELEASED);
-	write = record_of(call, &(const struct change){ .order = reply,
-							.version = row->version + 1,
-							.from = from,
-							.released = order_item_ids(call, reply),
-							.n_released = reply->n_items });
-	TRY(store_update(call, reply, STORE_ITEMS, &write));
-	*ret_applied = write.applied;
-	return STATUS_OK;
-}
-
-static struct status cancel_order(struct call *call, const Ordering__CancelOrderRequest *request,
-				  Ordering__Order *reply)
-{
-	struct order_row row;
-
-	for (int round = 0; write_again(call, &round);) {
-		bool applied = false;
-
-		TRY(cancel_once(call, request, reply, &row, &applied));
-		if (applied) {
-			peer_release_soon(call, reply->order_id, reply->etag, NULL, 0);
-			return STATUS_OK;
-		}
 	}
 	return status_of(&CONCURRENT_CHANGE);
 }

@@ -33,4 +33,11 @@ struct status submit_order(struct call *call, const Ordering__SubmitOrderRequest
 /* Watching (watch_handlers.c): the only stream. in is a WatchOrdersRequest. */
 struct status watch_orders(struct call *call, const void *in, void *out) MUST_USE;
 
+/* Cancelling (cancel_handlers.c). */
+struct status cancel_order(struct call *call, const Ordering__CancelOrderRequest *request,
+			   Ordering__Order *reply) MUST_USE;
+
+/* Is it this call's own doing, under its key, that the order is on its way? Fails with KEY_ANSWERED when that is done. (place_handlers.c) */
+struct status check_repeat(struct call *call, bool *ret_repeat) MUST_USE;
+
 #endif

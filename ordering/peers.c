@@ -1,5 +1,6 @@
 #include "ordering/peers.h"
 
+#include "runtime/page.h"
 #include "runtime/rpc_client.h"
 
 static struct rpc_client *customers, *warehouse, *shipping, *billing;
@@ -27,6 +28,9 @@ RPC_CLIENT(release_reservations, RESERVATIONS, "ReleaseReservations", Warehouse_
 	   Warehouse__ReleaseReservationsResponse)
 RPC_CLIENT(fulfil_reservations, RESERVATIONS, "FulfilReservations", Warehouse__FulfilReservationsRequest,
 	   Warehouse__FulfilReservationsResponse)
+RPC_CLIENT(change_reservation, RESERVATIONS, "ChangeReservation", Warehouse__ChangeReservationRequest,
+	   Warehouse__Reservation)
+RPC_CLIENT(list_shipments, SHIPMENTS, "ListShipments", Shipping__ListShipmentsRequest, Shipping__ListShipmentsResponse)
 RPC_CLIENT(create_shipment, SHIPMENTS, "CreateShipment", Shipping__CreateShipmentRequest, Shipping__Shipment)
 RPC_CLIENT(cancel_shipment, SHIPMENTS, "CancelShipment", Shipping__CancelShipmentRequest, Shipping__Shipment)
 RPC_CLIENT(issue_invoice, INVOICES, "IssueInvoice", Billing__IssueInvoiceRequest, Billing__Invoice)
@@ -122,6 +126,63 @@ void peer_release_soon(struct call *call, const char *order_id, const char *caus
 	    peer_release(call, release_key(call, order_id, cause), order_id, item_ids, n_items);
 
 	(void)ignored;
+}
+
+struct status peer_change_reservation(struct call *call, const char *key, const char *item_id, int64_t quantity)
+{
+	Warehouse__ChangeReservationRequest request = WAREHOUSE__CHANGE_RESERVATION_REQUEST__INIT;
+	Warehouse__Reservation *reply;
+
+	request.reservation_id = shared(item_id);
+	request.quantity = quantity;
+	return change_reservation(call, warehouse, key, &request, &reply);
+}
+
+struct status peer_pending_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				     Shipping__Shipment ***ret_shipments)
+{
+	Shipping__ListShipmentsRequest request = SHIPPING__LIST_SHIPMENTS_REQUEST__INIT;
+	Shipping__ListShipmentsResponse *reply;
+
+	request.order_id = shared(order_id);
+	request.state = SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_PENDING;
+	TRY(list_shipments(call, shipping, NULL, &request, &reply));
+	*ret_count = reply->n_shipments;
+	*ret_shipments = reply->shipments;
+	return STATUS_OK;
+}
+
+static void append(struct call *call, Shipping__Shipment ***all, size_t *count, Shipping__Shipment *const *more,
+		   size_t n_more)
+{
+	Shipping__Shipment **longer = arena_array(call->arena, *count + n_more, sizeof(*longer));
+
+	for (size_t i = 0; i < *count; i++)
+		longer[i] = (*all)[i];
+	for (size_t i = 0; i < n_more; i++)
+		longer[*count + i] = more[i];
+	*count += n_more;
+	*all = longer;
+}
+
+struct status peer_all_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				 Shipping__Shipment ***ret_shipments)
+{
+	Shipping__ListShipmentsRequest request = SHIPPING__LIST_SHIPMENTS_REQUEST__INIT;
+	Shipping__ListShipmentsResponse *reply;
+	Shipping__Shipment **all = NULL;
+	size_t count = 0;
+
+	request.order_id = shared(order_id);
+	request.page_size = PAGE_SIZE_MAX;
+	do {
+		TRY(list_shipments(call, shipping, NULL, &request, &reply));
+		append(call, &all, &count, reply->shipments, reply->n_shipments);
+		request.page_token = reply->next_page_token;
+	} while (*request.page_token != '\0');
+	*ret_count = count;
+	*ret_shipments = all;
+	return STATUS_OK;
 }
 
 static Shipping__ShipmentLine **shipment_lines(struct call *call, const Ordering__Order *order)

@@ -49,6 +49,16 @@ void peer_release_soon(struct call *call, const char *order_id, const char *caus
 struct status peer_create_shipment(struct call *call, const char *key, const char *shipment_id,
 				   const Ordering__Order *order) MUST_USE;
 
+/* Makes a permanent hold smaller: what is left of an item that was cancelled in part. */
+struct status peer_change_reservation(struct call *call, const char *key, const char *item_id,
+				      int64_t quantity) MUST_USE;
+
+/* An order's shipments: some of those that have not left yet, oldest first, if there are any; all. */
+struct status peer_pending_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				     Shipping__Shipment ***ret_shipments) MUST_USE;
+struct status peer_all_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				 Shipping__Shipment ***ret_shipments) MUST_USE;
+
 /* Stops a shipment, also one that is still to come. Fails with SHIPMENT_DISPATCHED when it has left. */
 struct status peer_cancel_shipment(struct call *call, const char *key, const char *shipment_id,
 				   const char *reason) MUST_USE;

@@ -46,11 +46,18 @@ struct hold {
 	enum hold_state state;
 };
 
+#define LINES_MAX 4
+
 /* A shipment or an invoice, and how often it was asked for. */
 struct paper {
-	char id[UUID_TEXT];
+	char id[UUID_TEXT], order_id[UUID_TEXT];
 	int asked;
 	bool left, cancelled;
+	size_t n_lines;
+	struct {
+		char item_id[UUID_TEXT];
+		int64_t quantity;
+	} lines[LINES_MAX];
 };
 
 static struct {
@@ -61,6 +68,7 @@ static struct {
 	struct paper shipments[PAPERS_MAX], invoices[PAPERS_MAX];
 	size_t n_shipments, n_invoices;
 	int booked_out;
+	bool leaves; /* whatever could leave does so as soon as somebody has looked */
 
 	const char *fault;            /* the call that fails */
 	int faults;                   /* how often */
@@ -293,7 +301,77 @@ struct status peer_create_shipment(struct call *call, const char *key, const cha
 	if (shipment->cancelled)
 		return status_of(&cancelled);
 	shipment->asked++;
+	memcpy(shipment->order_id, order->order_id, UUID_TEXT);
+	for (shipment->n_lines = 0; shipment->n_lines < order->n_items && shipment->n_lines < LINES_MAX;
+	     shipment->n_lines++) {
+		memcpy(shipment->lines[shipment->n_lines].item_id, order->items[shipment->n_lines]->item_id, UUID_TEXT);
+		shipment->lines[shipment->n_lines].quantity = order->items[shipment->n_lines]->quantity;
+	}
 	PEER_DONE("create_shipment");
+}
+
+static Shipping__Shipment *shipment_of(struct call *call, const struct paper *paper)
+{
+	Shipping__Shipment *shipment = pb_new(call->arena, &shipping__shipment__descriptor);
+
+	shipment->shipment_id = arena_strdup(call->arena, paper->id);
+	shipment->order_id = arena_strdup(call->arena, paper->order_id);
+	shipment->state = paper->left        ? SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_DISPATCHED
+			  : paper->cancelled ? SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_CANCELLED
+					     : SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_PENDING;
+	shipment->lines = arena_array(call->arena, LINES_MAX, sizeof(*shipment->lines));
+	for (; shipment->n_lines < paper->n_lines; shipment->n_lines++) {
+		Shipping__ShipmentLine *line = pb_new(call->arena, &shipping__shipment_line__descriptor);
+
+		line->item_id = arena_strdup(call->arena, paper->lines[shipment->n_lines].item_id);
+		line->quantity = paper->lines[shipment->n_lines].quantity;
+		shipment->lines[shipment->n_lines] = line;
+	}
+	return shipment;
+}
+
+static void shipments_of(struct call *call, const char *order_id, bool only_pending, size_t *ret_count,
+			 Shipping__Shipment ***ret_shipments)
+{
+	*ret_count = 0;
+	*ret_shipments = arena_array(call->arena, peers.n_shipments, sizeof(**ret_shipments));
+	for (size_t i = 0; i < peers.n_shipments; i++) {
+		struct paper *paper = &peers.shipments[i];
+
+		if (strcmp(paper->order_id, order_id) != 0 || (only_pending && (paper->left || paper->cancelled)))
+			continue;
+		(*ret_shipments)[(*ret_count)++] = shipment_of(call, paper);
+		paper->left = paper->left || (peers.leaves && !paper->cancelled);
+	}
+}
+
+struct status peer_pending_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				     Shipping__Shipment ***ret_shipments)
+{
+	PEER("pending_shipments");
+	shipments_of(call, order_id, true, ret_count, ret_shipments);
+	PEER_DONE("pending_shipments");
+}
+
+struct status peer_all_shipments(struct call *call, const char *order_id, size_t *ret_count,
+				 Shipping__Shipment ***ret_shipments)
+{
+	PEER("all_shipments");
+	shipments_of(call, order_id, false, ret_count, ret_shipments);
+	PEER_DONE("all_shipments");
+}
+
+struct status peer_change_reservation(struct call *call, const char *key, const char *item_id, int64_t quantity)
+{
+	struct hold *hold = find_hold(item_id);
+
+	PEER("change_reservation");
+	assert_true(strlen(key) <= 255);
+	assert_non_null(hold);
+	assert_int_equal(hold->state, HOLD_CONFIRMED);
+	assert_true(quantity <= hold->quantity);
+	hold->quantity = quantity;
+	PEER_DONE("change_reservation");
 }
 
 /* Which has left stays; which is not known yet will never be. */

@@ -40,8 +40,7 @@ static struct status place_once(struct call *call, const Ordering__PlaceOrderReq
 	return STATUS_OK;
 }
 
-/* The order is being placed, or is there, already: is that this call's own doing, under its key? Fails with KEY_ANSWERED when that is done. */
-static struct status check_repeat(struct call *call, bool *ret_repeat)
+struct status check_repeat(struct call *call, bool *ret_repeat)
 {
 	const struct status status = call->key_pending ? STATUS_OK : write_join(call);
 

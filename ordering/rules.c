@@ -18,6 +18,8 @@ const struct reason ORDER_NOT_PLACED = { CODE_FAILED_PRECONDITION, "ORDER_NOT_PL
 const struct reason PLACING_TIMED_OUT = { CODE_FAILED_PRECONDITION, "PLACING_TIMED_OUT",
 					  "The order could not be placed in time." };
 const struct reason SHIPMENT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DISPATCHED", "The shipment has left." };
+const struct reason ALREADY_DISPATCHED = { CODE_FAILED_PRECONDITION, "ALREADY_DISPATCHED",
+					   "All that was ordered has left already." };
 const struct reason ORDER_EMPTY = { CODE_FAILED_PRECONDITION, "ORDER_EMPTY", "The order has no items." };
 const struct reason ADDRESS_MISSING = { CODE_FAILED_PRECONDITION, "ADDRESS_MISSING", "The order lacks an address." };
 const struct reason CUSTOMER_BLOCKED = { CODE_FAILED_PRECONDITION, "CUSTOMER_BLOCKED", "The customer is blocked." };
@@ -46,6 +48,7 @@ static const struct transition TRANSITIONS[] = {
 	{ CANCELLING, ORDER_EVENT_CANCELLED, CANCELLED },
 	{ CANCELLING, ORDER_EVENT_CANCELLED_REST, PARTLY_SHIPPED },
 	{ CANCELLING, ORDER_EVENT_CANCEL_REFUSED, PLACED },
+	{ CANCELLING, ORDER_EVENT_CANCEL_REFUSED_PART, PARTLY_SHIPPED },
 };
 
 /* What a person asks for needs an open order; what the work behind it reports, a placed one. */
@@ -61,6 +64,7 @@ static const struct reason *const REFUSALS[ORDER_EVENTS] = {
 	[ORDER_EVENT_CANCELLED] = &ORDER_NOT_PLACED,
 	[ORDER_EVENT_CANCELLED_REST] = &ORDER_NOT_PLACED,
 	[ORDER_EVENT_CANCEL_REFUSED] = &ORDER_NOT_PLACED,
+	[ORDER_EVENT_CANCEL_REFUSED_PART] = &ORDER_NOT_PLACED,
 };
 
 static struct status refuse(struct arena *arena, const Ordering__Order *order, const struct reason *reason)

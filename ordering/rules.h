@@ -30,6 +30,7 @@
 extern const struct reason ORDER_NOT_OPEN;   /* metadata: state */
 extern const struct reason ORDER_NOT_PLACED; /* metadata: state */
 extern const struct reason PLACING_TIMED_OUT;
+extern const struct reason ALREADY_DISPATCHED;
 extern const struct reason ORDER_EMPTY;
 extern const struct reason ADDRESS_MISSING; /* metadata: address */
 extern const struct reason CUSTOMER_BLOCKED;
@@ -48,21 +49,22 @@ extern const struct reason RESERVATION_CLOSED;
 /* One that shipping gives: what has left cannot be stopped. */
 extern const struct reason SHIPMENT_DISPATCHED;
 
-/* What can happen to an order's state. What the later ones stand for: the cancelling of a placed order, which shipping decides. */
+/* What can happen to an order's state. */
 enum order_event {
 	ORDER_EVENT_PLACE,   /* asked for */
 	ORDER_EVENT_PLACED,  /* all goods are kept, a shipment is made */
 	ORDER_EVENT_REFUSED, /* could not be placed */
 	ORDER_EVENT_SHIPPED_PART,
 	ORDER_EVENT_SHIPPED_ALL,
-	ORDER_EVENT_INVOICED,       /* every dispatched line */
-	ORDER_EVENT_CANCEL,         /* asked for */
-	ORDER_EVENT_CANCELLED,      /* nothing had been shipped */
-	ORDER_EVENT_CANCELLED_REST, /* some had */
-	ORDER_EVENT_CANCEL_REFUSED,
+	ORDER_EVENT_INVOICED,            /* every dispatched line */
+	ORDER_EVENT_CANCEL,              /* asked for */
+	ORDER_EVENT_CANCELLED,           /* nothing had been shipped */
+	ORDER_EVENT_CANCELLED_REST,      /* some had */
+	ORDER_EVENT_CANCEL_REFUSED,      /* all had left */
+	ORDER_EVENT_CANCEL_REFUSED_PART, /* ... and some of it is booked already */
 	ORDER_EVENT_EXPIRE,
 };
-#define ORDER_EVENTS 11
+#define ORDER_EVENTS 12
 
 /* Moves the state and keeps the reason (shared, not copied), or refuses with ORDER_NOT_OPEN or ORDER_NOT_PLACED. */
 struct status order_move(struct arena *arena, Ordering__Order *order, enum order_event event, char *reason) MUST_USE;
@@ -115,6 +117,21 @@ struct order_line {
 /* Adds up the lines of the same product, in the order in which the products appear. Fails with INVALID_REQUEST for a line that takes a product above the limit. */
 struct status order_merge_lines(struct arena *arena, const Ordering__SubmitOrderRequest *request, size_t *ret_count,
 				struct order_line **ret_lines) MUST_USE;
+
+/* What of the order has neither been shipped nor cancelled, in packages. */
+int64_t order_left(const Ordering__Order *order);
+
+/* How many packages of an item are in these shipments, of those that have left. */
+int64_t order_departed(const Ordering__OrderItem *item, Shipping__Shipment *const *shipments, size_t n_shipments);
+
+/* Is there anything of a cancelled order that is in none of these shipments, so that it stays here? Else fails with ALREADY_DISPATCHED. */
+struct status order_check_cancel(const Ordering__Order *order, Shipping__Shipment *const *shipments,
+				 size_t n_shipments) MUST_USE;
+
+/* Ends the cancelling: what these shipments, all that there are, did not take is cancelled. Or nothing is (refused). */
+struct status order_cancel(struct arena *arena, Ordering__Order *order, Shipping__Shipment *const *shipments,
+			   size_t n_shipments) MUST_USE;
+struct status order_refuse_cancel(struct arena *arena, Ordering__Order *order) MUST_USE;
 
 /* Books what a shipment took: the items' quantities and states, and the order's state. Fails with SHIPMENT_MISMATCH. */
 struct status order_ship(struct arena *arena, Ordering__Order *order, const Shipping__Shipment *shipment) MUST_USE;

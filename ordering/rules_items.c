@@ -1,4 +1,4 @@
-/* The items of an order: what they cost, how many they are, what of them has been shipped. */
+/* The items of an order: what they cost, how many they are. */
 #include <string.h>
 
 #include "base/money.h"
@@ -6,8 +6,6 @@
 
 #define RESERVED ORDERING__ORDER_ITEM_STATE__ORDER_ITEM_STATE_RESERVED
 #define REJECTED ORDERING__ORDER_ITEM_STATE__ORDER_ITEM_STATE_REJECTED
-#define PARTLY_SHIPPED ORDERING__ORDER_ITEM_STATE__ORDER_ITEM_STATE_PARTLY_SHIPPED
-#define SHIPPED ORDERING__ORDER_ITEM_STATE__ORDER_ITEM_STATE_SHIPPED
 
 const struct reason PRODUCT_ARCHIVED = { CODE_FAILED_PRECONDITION, "PRODUCT_ARCHIVED",
 					 "The product is no longer sold." };
@@ -18,8 +16,6 @@ const struct reason TOO_MANY_ITEMS = { CODE_FAILED_PRECONDITION, "TOO_MANY_ITEMS
 const struct reason AMOUNT_TOO_LARGE = { CODE_FAILED_PRECONDITION, "AMOUNT_TOO_LARGE",
 					 "The order comes to more than an order can come to." };
 const struct reason ITEM_NOT_FOUND = { CODE_NOT_FOUND, "ITEM_NOT_FOUND", "The order has no such item." };
-const struct reason SHIPMENT_MISMATCH = { CODE_FAILED_PRECONDITION, "SHIPMENT_MISMATCH",
-					  "What was shipped is not what was ordered." };
 const struct reason OUT_OF_STOCK = { CODE_FAILED_PRECONDITION, "OUT_OF_STOCK", "Not enough in stock." };
 const struct reason RESERVATION_CLOSED = { CODE_FAILED_PRECONDITION, "RESERVATION_CLOSED",
 					   "The goods were given back." };
@@ -259,75 +255,5 @@ struct status order_merge_lines(struct arena *arena, const Ordering__SubmitOrder
 	TRY(status);
 	*ret_count = count;
 	*ret_lines = lines;
-	return STATUS_OK;
-}
-
-static struct status mismatch(struct arena *arena, const Shipping__Shipment *shipment)
-{
-	return status_metadata(arena, status_of(&SHIPMENT_MISMATCH), "shipment_id", shipment->shipment_id);
-}
-
-/* Is every line a part of an item that has not been shipped yet? A shipment names an item once. */
-static struct status check_shipment(struct arena *arena, const Ordering__Order *order,
-				    const Shipping__Shipment *shipment)
-{
-	for (size_t i = 0; i < shipment->n_lines; i++) {
-		const Ordering__OrderItem *item = order_item(order, shipment->lines[i]->item_id);
-
-		if (item == NULL || shipment->lines[i]->quantity > item->quantity - item->shipped_quantity)
-			return mismatch(arena, shipment);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(shipment->lines[j]->item_id, item->item_id) == 0)
-				return mismatch(arena, shipment);
-		}
-	}
-	return shipment->n_lines == 0 ? mismatch(arena, shipment) : STATUS_OK;
-}
-
-struct status order_ship(struct arena *arena, Ordering__Order *order, const Shipping__Shipment *shipment)
-{
-	int64_t left = 0;
-
-	TRY(check_shipment(arena, order, shipment));
-	for (size_t i = 0; i < order->n_items; i++)
-		left += order->items[i]->quantity - order->items[i]->shipped_quantity;
-	for (size_t i = 0; i < shipment->n_lines; i++)
-		left -= shipment->lines[i]->quantity;
-	TRY(order_move(arena, order, left == 0 ? ORDER_EVENT_SHIPPED_ALL : ORDER_EVENT_SHIPPED_PART,
-		       order->state_reason));
-	for (size_t i = 0; i < shipment->n_lines; i++) {
-		Ordering__OrderItem *item = order_item(order, shipment->lines[i]->item_id);
-
-		item->shipped_quantity += shipment->lines[i]->quantity;
-		item->state = item->shipped_quantity == item->quantity ? SHIPPED : PARTLY_SHIPPED;
-	}
-	return STATUS_OK;
-}
-
-static Billing__InvoiceLine *invoice_line(struct arena *arena, const Ordering__OrderItem *item, int64_t quantity)
-{
-	Billing__InvoiceLine *line = arena_alloc(arena, sizeof(*line));
-
-	billing__invoice_line__init(line);
-	line->item_id = item->item_id;
-	line->sku = item->sku;
-	line->name = item->name;
-	line->quantity = quantity;
-	line->unit_price = item->unit_price;
-	line->tax_rate_basis_points = item->tax_rate_basis_points;
-	return line;
-}
-
-struct status order_invoice_lines(struct arena *arena, const Ordering__Order *order, const Shipping__Shipment *shipment,
-				  size_t *ret_count, Billing__InvoiceLine ***ret_lines)
-{
-	Billing__InvoiceLine **lines = arena_array(arena, shipment->n_lines, sizeof(*lines));
-
-	TRY(check_shipment(arena, order, shipment));
-	for (size_t i = 0; i < shipment->n_lines; i++)
-		lines[i] =
-		    invoice_line(arena, order_item(order, shipment->lines[i]->item_id), shipment->lines[i]->quantity);
-	*ret_lines = lines;
-	*ret_count = shipment->n_lines;
 	return STATUS_OK;
 }

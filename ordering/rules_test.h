@@ -4,7 +4,7 @@
  * Invariants
  * - Everything lives in one arena, which ends with the program's tests.
  *
- * Only rules_test.c and rules_items_test.c include it, once each, after cmocka.
+ * Only rules_test.c, rules_items_test.c and rules_shipments_test.c include it, once each, after cmocka.
  */
 #ifndef QUAYSIDE_ORDERING_RULES_TEST_H
 #define QUAYSIDE_ORDERING_RULES_TEST_H

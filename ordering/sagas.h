@@ -1,9 +1,9 @@
 /*
- * sagas: what takes more than one service: placing an order, seeing a dispatched shipment through to its invoice.
+ * sagas: what takes more than one service: placing an order, cancelling it, seeing a dispatched shipment through to its invoice.
  *
  * Invariants
  * - A saga is a table of steps that runtime/saga.h sees through. A step calls one peer, under a key of the saga, and asks for what the saga was started with, so that every repeat is the same request.
- * - An order is PLACING as long as its saga "place" is live: both begin, and end, in one statement.
+ * - An order is PLACING as long as its saga "place" is live, and CANCELLING as long as its saga "cancel" is: both begin, and end, in one statement.
  *
  * Usage
  *     write.saga = place_saga(call, order, version);
@@ -17,8 +17,8 @@
 #include "runtime/saga.h"
 #include "runtime/service.h"
 
-/* "place" (place.c), about an order; "fulfil" (fulfil.c), about a shipment. */
-extern const struct saga_kind place_kind, fulfil_kind;
+/* "place" (place.c) and "cancel" (cancel.c), about an order; "fulfil" (fulfil.c), about a shipment. */
+extern const struct saga_kind place_kind, cancel_kind, fulfil_kind;
 
 /* What the process's workers take up, whom ordering listens to (events.c), what it can be told. */
 extern const struct saga_kind *const ordering_sagas[];
@@ -37,5 +37,11 @@ struct status place_run(struct call *call, struct saga *saga, Ordering__Order *o
 
 /* The same for a repeat of the call that started it. */
 struct status place_join(struct call *call, const char *order_id, Ordering__Order *order) MUST_USE;
+
+/* The same three for cancelling an order that was placed. It is left CANCELLED, or PARTLY_SHIPPED; or as it was, and the call fails with ALREADY_DISPATCHED. */
+struct saga *cancel_saga(struct call *call, const Ordering__Order *order, int64_t version, const char *reason);
+struct status cancel_run(struct call *call, struct saga *saga, Ordering__Order *order,
+			 const struct order_row *row) MUST_USE;
+struct status cancel_join(struct call *call, const char *order_id, Ordering__Order *order) MUST_USE;
 
 #endif

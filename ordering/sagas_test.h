@@ -4,7 +4,7 @@
  * Invariants
  * - Events are delivered in their order, each once; time passes when the test says so.
  *
- * Only sagas_test.c and fulfil_test.c include it, once each, after cmocka.
+ * Only sagas_test.c, fulfil_test.c and cancel_test.c include it, once each, after cmocka.
  */
 #ifndef QUAYSIDE_ORDERING_SAGAS_TEST_H
 #define QUAYSIDE_ORDERING_SAGAS_TEST_H
@@ -17,7 +17,7 @@
 #define A_SECOND (1 * CLOCK_SECOND)
 #define EVER 1000000
 
-static int64_t own_seen;
+static int64_t own_seen, shipping_seen;
 
 /* ---- Work that no client asks for, run in the place of a method that is not there yet ---- */
 
@@ -88,7 +88,7 @@ static inline int open_sagas(void **state)
 	for (; order_service.methods[n].name != NULL; n++)
 		methods[n] = order_service.methods[n];
 	methods[n] = (struct rpc_method){ .name = "WatchOrders", .handler = work_alone };
-	own_seen = 0;
+	own_seen = shipping_seen = 0;
 	service_open(&service, conninfo);
 	service_add(&fulfilment_service);
 	return 0;
@@ -117,6 +117,58 @@ static inline void resume_everything(void)
 {
 	service_number(&TIME_PASSES);
 	assert_ok(run(work_off));
+}
+
+/* ---- What shipping says ---- */
+
+static const Shipping__ShipmentDispatched *the_dispatch;
+
+static inline struct status deliver_dispatch(struct call *call)
+{
+	Events__Event event = EVENTS__EVENT__INIT;
+
+	event.position = shipping_seen + 1;
+	return handle(call, &ordering_consumers[0], &event, pb_pack(call->arena, &the_dispatch->base));
+}
+
+/* A shipment leaves, with all that is in it. */
+static inline Shipping__ShipmentDispatched *departure_of(struct paper *paper)
+{
+	Shipping__ShipmentDispatched *event = pb_new(service_arena(), &shipping__shipment_dispatched__descriptor);
+	Shipping__Shipment *shipment = pb_new(service_arena(), &shipping__shipment__descriptor);
+
+	paper->left = true;
+	shipment->shipment_id = text(paper->id);
+	shipment->order_id = text(paper->order_id);
+	shipment->lines = arena_array(service_arena(), LINES_MAX, sizeof(*shipment->lines));
+	for (; shipment->n_lines < paper->n_lines; shipment->n_lines++) {
+		Shipping__ShipmentLine *line = pb_new(service_arena(), &shipping__shipment_line__descriptor);
+
+		line->item_id = text(paper->lines[shipment->n_lines].item_id);
+		line->quantity = paper->lines[shipment->n_lines].quantity;
+		shipment->lines[shipment->n_lines] = line;
+	}
+	event->shipment = shipment;
+	return event;
+}
+
+/* The shipment that was made last. */
+static inline Shipping__ShipmentDispatched *last_departure(void)
+{
+	return departure_of(&peers.shipments[peers.n_shipments - 1]);
+}
+
+static inline struct status dispatch(const Shipping__ShipmentDispatched *event)
+{
+	struct status status;
+
+	the_dispatch = event;
+	status = run(deliver_dispatch);
+	if (status.reason == NULL) {
+		shipping_seen++;
+		assert_ok(run(work_off));
+	}
+	return status;
 }
 
 static inline void no_answer(const char *peer, int times, bool after)

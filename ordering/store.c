@@ -17,16 +17,16 @@
  * An order's row with each of its items (or once without any). `chosen` picks the orders; the rest is the same statement, so that what is read of an
  * order belongs to one version of it.
  */
-#define ORDERS_WITH_ITEMS(chosen_)                                                                                     \
-	"WITH chosen AS MATERIALIZED (SELECT " ORDER_COLUMNS                                                           \
-	", ARRAY(SELECT s.shipment_id::text FROM order_shipment s WHERE s.order_id = o.order_id ORDER BY s.position) " \
-	"AS shipment_ids"                                                                                              \
-	", ARRAY(SELECT v.invoice_id::text FROM order_invoice v WHERE v.order_id = o.order_id ORDER BY v.position) "   \
-	"AS invoice_ids"                                                                                               \
-	" FROM customer_order o WHERE " chosen_ ")"                                                                    \
-	" SELECT c.*, i.item_id, i.sku, i.name AS item_name, i.quantity, i.shipped_quantity, i.unit_price,"            \
-	" i.tax_rate_basis_points, i.net AS item_net, i.tax AS item_tax, i.gross AS item_gross, i.state AS item_state" \
-	" FROM chosen c LEFT JOIN order_item i ON i.order_id = c.order_id"                                             \
+#define ORDERS_WITH_ITEMS(chosen_)                                                                                                \
+	"WITH chosen AS MATERIALIZED (SELECT " ORDER_COLUMNS                                                                      \
+	", ARRAY(SELECT s.shipment_id::text FROM order_shipment s WHERE s.order_id = o.order_id ORDER BY s.position) "            \
+	"AS shipment_ids"                                                                                                         \
+	", ARRAY(SELECT v.invoice_id::text FROM order_invoice v WHERE v.order_id = o.order_id ORDER BY v.position) "              \
+	"AS invoice_ids"                                                                                                          \
+	" FROM customer_order o WHERE " chosen_ ")"                                                                               \
+	" SELECT c.*, i.item_id, i.sku, i.name AS item_name, i.quantity, i.shipped_quantity, i.cancelled_quantity, i.unit_price," \
+	" i.tax_rate_basis_points, i.net AS item_net, i.tax AS item_tax, i.gross AS item_gross, i.state AS item_state"            \
+	" FROM chosen c LEFT JOIN order_item i ON i.order_id = c.order_id"                                                        \
 	" ORDER BY c.create_time DESC, c.order_id DESC, i.position"
 
 #define PAGE_OF_ORDERS                                                                                                 \
@@ -59,6 +59,7 @@ static Ordering__OrderItem *read_item(struct call *call, const struct db_rows *r
 	item->name = db_text(rows, row, "item_name");
 	item->quantity = db_int(rows, row, "quantity");
 	item->shipped_quantity = db_int(rows, row, "shipped_quantity");
+	item->cancelled_quantity = db_int(rows, row, "cancelled_quantity");
 	item->unit_price = new_money(call->arena, currency, db_int(rows, row, "unit_price"));
 	item->tax_rate_basis_points = (int32_t)db_int(rows, row, "tax_rate_basis_points");
 	item->net = new_money(call->arena, currency, db_int(rows, row, "item_net"));

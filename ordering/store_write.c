@@ -6,18 +6,19 @@
 #define UNCHANGED                                                                                                      \
 	"SELECT 1 FROM customer_order WHERE order_id = :aggregate_id::uuid AND version = :version - 1 FOR UPDATE"
 
-#define ITEM_COLUMNS "sku, name, quantity, shipped_quantity, unit_price, tax_rate_basis_points, net, tax, gross, state"
+#define ITEM_COLUMNS                                                                                                   \
+	"sku, name, quantity, shipped_quantity, cancelled_quantity, unit_price, tax_rate_basis_points, net, tax, gross, state"
 
 /* The items come as one array for each column. */
-#define ITEM_VALUES                                                                                                    \
-	" SELECT i.item_id::uuid, :aggregate_id::uuid, i.position, i.sku, i.name, i.quantity, i.shipped_quantity, "    \
-	"i.unit_price,"                                                                                                \
-	" i.tax_rate_basis_points, i.net, i.tax, i.gross, i.state FROM accepted,"                                      \
-	" unnest(:item_ids::text[], :skus::text[], :item_names::text[], :quantities::bigint[], :shipped::bigint[], "   \
-	":unit_prices::bigint[],"                                                                                      \
-	" :tax_rates::bigint[], :nets::bigint[], :taxes::bigint[], :grosses::bigint[], :item_states::text[]) WITH "    \
-	"ORDINALITY"                                                                                                   \
-	" AS i(item_id, sku, name, quantity, shipped_quantity, unit_price, tax_rate_basis_points, net, tax, gross, "   \
+#define ITEM_VALUES                                                                                                                        \
+	" SELECT i.item_id::uuid, :aggregate_id::uuid, i.position, i.sku, i.name, i.quantity, i.shipped_quantity, i.cancelled_quantity, "  \
+	"i.unit_price,"                                                                                                                    \
+	" i.tax_rate_basis_points, i.net, i.tax, i.gross, i.state FROM accepted,"                                                          \
+	" unnest(:item_ids::text[], :skus::text[], :item_names::text[], :quantities::bigint[], :shipped::bigint[], :cancelled::bigint[], " \
+	":unit_prices::bigint[],"                                                                                                          \
+	" :tax_rates::bigint[], :nets::bigint[], :taxes::bigint[], :grosses::bigint[], :item_states::text[]) WITH "                        \
+	"ORDINALITY"                                                                                                                       \
+	" AS i(item_id, sku, name, quantity, shipped_quantity, cancelled_quantity, unit_price, tax_rate_basis_points, net, tax, gross, "   \
 	"state, position)"
 
 #define ITEMS_INSERTED                                                                                                 \
@@ -33,7 +34,7 @@
 	" WHERE :with_items::boolean AND order_id = :aggregate_id::uuid AND item_id <> ALL "                                                                                    \
 	"(:item_ids::text[]::uuid[]))" ITEMS_INSERTED                                                                                                                           \
 	" ON CONFLICT (item_id) DO UPDATE SET position = EXCLUDED.position, quantity = EXCLUDED.quantity,"                                                                      \
-	" shipped_quantity = EXCLUDED.shipped_quantity, net = EXCLUDED.net, tax = EXCLUDED.tax, gross = "                                                                       \
+	" shipped_quantity = EXCLUDED.shipped_quantity, cancelled_quantity = EXCLUDED.cancelled_quantity, net = EXCLUDED.net, tax = EXCLUDED.tax, gross = "                     \
 	"EXCLUDED.gross, state = EXCLUDED.state)"                                                                                                                               \
 	", shipped AS (INSERT INTO order_shipment (shipment_id, order_id, position)"                                                                                            \
 	" SELECT s.id::uuid, :aggregate_id::uuid, s.position FROM accepted,"                                                                                                    \
@@ -88,6 +89,7 @@ static void bind_items(struct call *call, struct db_unit *unit, Ordering__OrderI
 	BIND_TEXTS("item_names", name);
 	BIND_INTS("quantities", quantity);
 	BIND_INTS("shipped", shipped_quantity);
+	BIND_INTS("cancelled", cancelled_quantity);
 	BIND_INTS("unit_prices", unit_price->minor_units);
 	BIND_INTS("tax_rates", tax_rate_basis_points);
 	BIND_INTS("nets", net->minor_units);

@@ -178,11 +178,9 @@ struct status saga_retry(struct call *call, struct write *write) MUST_USE;
 /* The tries, recorded for the saga that `whose` names. */
 #define SAGA_TRIED_(whose_)                                                                                            \
 	", saga_tried AS (INSERT INTO saga_step (saga_id, number, compensation, outcome, attempts, last_error, "       \
-	"start_time, end_time) SELECT :w_saga_id::uuid, t.number, t.undo <> 0, t.outcome, t.attempts, t.error,"        \
-	" timestamptz 'epoch' + t.start * interval '1 microsecond', timestamptz 'epoch' + t.finish * interval '1 "     \
-	"microsecond' FROM " whose_ ", unnest(:w_saga_numbers::bigint[], :w_saga_undos::bigint[], "                    \
-	":w_saga_outcomes::text[], :w_saga_attempts::bigint[], :w_saga_errors::text[], :w_saga_starts::bigint[], "     \
-	":w_saga_finishes::bigint[]) AS t(number, undo, outcome, attempts, error, start, finish)"                      \
+	"start_time, end_time) SELECT :w_saga_id::uuid, t.* FROM " whose_ ", unnest(:w_saga_numbers::int[], "          \
+	":w_saga_undos::boolean[], :w_saga_outcomes::text[], :w_saga_attempts::bigint[], :w_saga_errors::text[], "     \
+	":w_saga_starts::timestamptz[], :w_saga_finishes::timestamptz[]) AS t"                                         \
 	" ON CONFLICT (saga_id, number, compensation) DO UPDATE SET outcome = EXCLUDED.outcome, attempts = "           \
 	"saga_step.attempts + EXCLUDED.attempts, last_error = EXCLUDED.last_error, end_time = EXCLUDED.end_time)"
 

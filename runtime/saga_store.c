@@ -71,19 +71,19 @@ void saga_started(const struct saga *saga)
 struct try_rows {
 	size_t count;
 	int64_t numbers[2 * SAGA_STEPS_MAX], undos[2 * SAGA_STEPS_MAX], attempts[2 * SAGA_STEPS_MAX];
-	int64_t starts[2 * SAGA_STEPS_MAX], finishes[2 * SAGA_STEPS_MAX];
 	const char *outcomes[2 * SAGA_STEPS_MAX], *errors[2 * SAGA_STEPS_MAX];
+	const char *starts[2 * SAGA_STEPS_MAX], *finishes[2 * SAGA_STEPS_MAX];
 };
 
-static void add_try(struct try_rows *rows, int step, int undo, const struct saga_try *try)
+static void add_try(struct arena *arena, struct try_rows *rows, int step, int undo, const struct saga_try *try)
 {
 	const size_t i = rows->count++;
 
 	rows->numbers[i] = step + 1;
 	rows->undos[i] = undo;
 	rows->attempts[i] = try->attempts;
-	rows->starts[i] = try->start_time;
-	rows->finishes[i] = try->end_time;
+	rows->starts[i] = clock_format(arena, try->start_time);
+	rows->finishes[i] = clock_format(arena, try->end_time);
 	rows->outcomes[i] = try->outcome;
 	rows->errors[i] = try->error;
 }
@@ -94,15 +94,15 @@ static void bind_tries(struct call *call, struct db_unit *unit, const struct sag
 
 	for (int i = 0; i < 2 * SAGA_STEPS_MAX; i++) {
 		if (saga->tries[i / 2][i % 2].attempts > 0)
-			add_try(rows, i / 2, i % 2, &saga->tries[i / 2][i % 2]);
+			add_try(call->arena, rows, i / 2, i % 2, &saga->tries[i / 2][i % 2]);
 	}
 	db_bind_ints(unit, "w_saga_numbers", rows->numbers, rows->count);
 	db_bind_ints(unit, "w_saga_undos", rows->undos, rows->count);
 	db_bind_texts(unit, "w_saga_outcomes", rows->outcomes, rows->count);
 	db_bind_ints(unit, "w_saga_attempts", rows->attempts, rows->count);
 	db_bind_texts(unit, "w_saga_errors", rows->errors, rows->count);
-	db_bind_ints(unit, "w_saga_starts", rows->starts, rows->count);
-	db_bind_ints(unit, "w_saga_finishes", rows->finishes, rows->count);
+	db_bind_texts(unit, "w_saga_starts", rows->starts, rows->count);
+	db_bind_texts(unit, "w_saga_finishes", rows->finishes, rows->count);
 }
 
 /* What every record says. */
