@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "runtime/coroutine.h"
+#include "runtime/fault.h"
 #include "runtime/saga_private.h"
 
 #define ANSWER_TIME (500 * CLOCK_MILLISECOND) /* what a step leaves of the call's time, for the record and the answer */
@@ -141,7 +142,9 @@ static struct status try_step(struct call *call, struct saga *saga, bool undo)
 	if (try->attempts++ == 0)
 		try->start_time = clock_now();
 	call->deadline = step_deadline(call, saga);
+	FAULT_POINT("saga.before_step");
 	status = undo ? step->undo(call, saga) : step->run(call, saga);
+	FAULT_POINT("saga.step_done");
 	call->deadline = deadline;
 	try->end_time = clock_now();
 	try->outcome = code_name(status_code(status));
@@ -177,7 +180,9 @@ static struct status record(struct call *call, struct saga *saga, int64_t delay,
 	if (call->deadline < clock_monotonic() + RECORD_TIME)
 		call->deadline = clock_monotonic() + RECORD_TIME;
 	call->cancelled = false;
+	FAULT_POINT("saga.before_record");
 	status = saga_store_record(call, saga, delay, error, &held);
+	FAULT_POINT("saga.recorded");
 	call->deadline = deadline;
 	call->cancelled |= cancelled;
 	if (status.reason != NULL)
@@ -225,7 +230,9 @@ static struct status park(struct call *call, struct saga *saga, struct status wh
 /* The end and its effect are one statement. When that cannot be, the saga stands where it stood. */
 static enum saga_event end(struct call *call, struct saga *saga, struct saga_place before, struct status *ret_status)
 {
+	FAULT_POINT("saga.before_end");
 	*ret_status = saga->kind->end(call, saga);
+	FAULT_POINT("saga.ended");
 	if (saga->ended || status_is(*ret_status, &SAGA_LOST))
 		return SAGA_DONE;
 	saga->place = before;

@@ -21,7 +21,7 @@ readonly RUN_PACKAGES=(
 	postgresql-15 postgresql-client-15 util-linux curl jq
 )
 readonly TEST_PACKAGES=(
-	libcmocka-dev perl git clang clang-tidy clang-format libclang-rt-14-dev valgrind shellcheck nghttp2-client chromium fonts-dejavu-core
+	libcmocka-dev perl git clang clang-tidy clang-format libclang-rt-14-dev valgrind shellcheck nghttp2-client faketime chromium fonts-dejavu-core
 )
 readonly BENCH_PACKAGES=(g++ libgrpc++-dev protobuf-compiler-grpc)
 

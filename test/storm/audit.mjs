@@ -1,11 +1,11 @@
-// The invariants (test/check), asked of the databases of a system under test. Fails with what is violated. A tree without test/check has none to ask.
+// The invariants (test/check), asked of the databases of a system under test. Fails with what is violated.
 import assert from 'node:assert/strict';
-const mods = await Promise.all([import('../check/check.mjs'), import('../check/history.mjs')]).catch(() => undefined);
+import { checkWithin, databasesAt, report, violated } from '../check/check.mjs';
+import { readHistory } from '../check/history.mjs';
+import { decode } from '../harness/contract.mjs';
 
-export async function audit(system, { quiescent, history } = {}) {
-	if (!mods) return undefined;
-	const [{ check, databasesAt, report, violated }, { readHistory }] = mods;
-	const results = await check({ databases: databasesAt(system.database), quiescent, history: history && readHistory(history) });
-	assert.equal(violated(results).length, 0, `invariants are violated:\n${report(results)}`);
+export async function audit(system, { quiescent, history, seconds = 0 } = {}) {
+	const results = await checkWithin(seconds, { databases: databasesAt(system.database), quiescent, history: history && readHistory(history), decode });
+	assert.equal(violated(results).length, 0, `invariants are violated:\n${report(violated(results))}`);
 	return results;
 }

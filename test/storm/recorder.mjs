@@ -21,14 +21,12 @@ export class Recorder {
 		fs.writeSync(this.file, `${JSON.stringify({ ...line, time: Date.now() })}\n`);
 	}
 
-	// One attempt. outcome: { type: ok | fail | unknown, answer, bytes, error }.
+	// One attempt, by a gRPC client or one that has call(). outcome: { type: ok | fail | unknown, answer, bytes, error }.
 	async call(client, method, request, { key, timeout = 10_000 } = {}) {
-		const { input, output } = types(method);
 		const op = `${process.pid}-${++this.operations}`;
 		this.write({ op, type: 'invoke', method, key, request });
 		try {
-			const bytes = await client.callBytes(method, Buffer.from(input.encode(input.fromObject(request)).finish()), { key, timeout });
-			const answer = output.toObject(output.decode(bytes), PLAIN);
+			const { bytes, answer } = await (client.callBytes ? callBytes : callText)(client, method, request, { key, timeout });
 			this.write({ op, type: 'ok', answer, bytes: bytes.toString('base64') });
 			return { type: 'ok', answer, bytes };
 		} catch (error) {
@@ -52,6 +50,14 @@ export class Recorder {
 	close() {
 		fs.closeSync(this.file);
 	}
+}
+
+const callText = (client, ...call) => client.call(...call);
+
+async function callBytes(client, method, request, options) {
+	const { input, output } = types(method);
+	const bytes = await client.callBytes(method, Buffer.from(input.encode(input.fromObject(request)).finish()), options);
+	return { bytes, answer: output.toObject(output.decode(bytes), PLAIN) };
 }
 
 const known = new Map();

@@ -403,7 +403,6 @@ const ordering = [
 	{
 		name: 'CancelOrder of a placed order: the saga Cancel',
 		method: `${ORDERS}/CancelOrder`,
-		needs: 'saga',
 		targets: ORDER_OF,
 		prepare: async (system) => {
 			const { order, sku } = await placedOrder(system);
@@ -414,7 +413,6 @@ const ordering = [
 	{
 		name: 'CancelOrder of what has left: the saga Cancel is refused',
 		method: `${ORDERS}/CancelOrder`,
-		needs: 'saga',
 		refused: /./,
 		prepare: async (system) => {
 			const { order, sku } = await dispatchedOrder(system);

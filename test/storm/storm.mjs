@@ -1,0 +1,154 @@
+// Everything at once: real processes that are killed, frozen and cut off at random, while people work; then peace, and the books have to be right.
+//
+//     node test/storm/storm.mjs            MINUTES=0.5 SEED=(by the clock) BUS=on|cut CLIENTS=8 KINDS=kill,reset
+//
+// Ends with 0: passed; 1: something is wrong; 3: unknown, because less than half of the requests were answered, or a kind of fault never struck.
+// The seed fixes what strikes when; what it strikes depends on how fast this machine is. Everything is kept where the first line says, unless it passed.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { audit } from './audit.mjs';
+import { Load } from './load.mjs';
+import { Nemesis, kinds, schedule } from './nemesis.mjs';
+import { Random } from './random.mjs';
+import { Recorder } from './recorder.mjs';
+import { Rest } from './rest.mjs';
+import { startWorld } from './world.mjs';
+
+const MINUTES = Number(process.env.MINUTES || 0.5);
+const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
+const CLIENTS = Number(process.env.CLIENTS || 8);
+const BUS = process.env.BUS || 'on';
+const KINDS = process.env.KINDS ? process.env.KINDS.split(',') : kinds();
+const WARM_UP = 3000;
+const AUDIT_EVERY = 10_000;
+const SILENCE_MAX = 30_000; // nobody gets an answer for so long: faults are tolerable, so that is one too many
+const READY_MAX = 30_000;
+const REST_MAX = 60_000;
+const THREADS_MORE = 4; // gRPC core's own come and go
+
+const say = (...words) => console.log(...words);
+const took = async (what) => {
+	const began = performance.now();
+	await what;
+	return Math.round(performance.now() - began);
+};
+
+// While it storms, only what holds always can be asked, and only when the server answers.
+async function watch(world, recorder, until) {
+	let looked = 0;
+	while (!until.over) {
+		await world.later(AUDIT_EVERY);
+		if (until.over) break;
+		try {
+			await audit(world.system, { quiescent: false });
+			looked++;
+		} catch (error) {
+			if (error.code === 'ERR_ASSERTION') world.fail(error.message);
+		}
+	}
+	return looked;
+}
+
+async function safety(world, load, recorder) {
+	const plan = schedule(new Random(SEED), MINUTES * 60_000, KINDS);
+	fs.writeFileSync(path.join(world.folder, 'schedule.jsonl'), plan.map((fault) => `${JSON.stringify(fault)}\n`).join(''));
+	const nemesis = new Nemesis(world);
+	const until = { over: false };
+	const watching = watch(world, recorder, until);
+	say(`storm of ${MINUTES} minutes: ${plan.length} faults, ${CLIENTS} clients`);
+	const storming = nemesis.carryOut(plan);
+	await Promise.race([storming, pause(MINUTES * 60_000)]);
+	until.over = true;
+	return { nemesis, storming, watching };
+}
+
+// Peace: everything comes up, everyone gets his answer, everything comes to rest.
+async function liveness(world, load, { storming, watching }) {
+	const healing = world.heal();
+	const ready = await took(healing.then(() => world.allReady(READY_MAX)));
+	await storming;
+	const looked = await watching;
+	const answered = await took(load.finish());
+	const rest = new Rest(world.system.database);
+	const reached = await took(rest.reached(REST_MAX)).finally(() => rest.close());
+	say(`healed: all ready after ${ready} ms, everyone answered after ${answered} ms more, at rest after ${reached} ms more; ${looked} audits meanwhile`);
+}
+
+// From a shipment's dispatch to its invoice: what the doorbells are for.
+async function eventDelay(world) {
+	const sent = new Map(await world.system.sql('shipping', `SELECT shipment_id, extract(epoch FROM dispatch_time) FROM shipment WHERE dispatch_time IS NOT NULL`));
+	const billed = await world.system.sql('billing', `SELECT shipment_id, extract(epoch FROM create_time) FROM invoice`);
+	const delays = billed.filter(([id]) => sent.has(id)).map(([id, time]) => Math.round((time - sent.get(id)) * 1000)).sort((a, b) => a - b);
+	return { invoices: delays.length, p50: delays[Math.floor(delays.length / 2)], p99: delays[Math.floor(delays.length * 0.99)] };
+}
+
+function compare(before, after) {
+	const worse = [];
+	for (const [name, now] of Object.entries(after)) {
+		const then = before[name];
+		say(`  ${name.padEnd(10)} memory ${then.rss} -> ${now.rss} kB, descriptors ${then.fds} -> ${now.fds}, threads ${then.threads} -> ${now.threads}, connections ${then.connections ?? 0} -> ${now.connections ?? 0}`);
+		if (now.fds > then.fds * 1.05 + 8) worse.push(`${name} has ${now.fds} descriptors instead of ${then.fds}`);
+		if (now.threads > then.threads + THREADS_MORE) worse.push(`${name} has ${now.threads} threads instead of ${then.threads}`);
+		if ((now.connections ?? 0) > (then.connections ?? 0)) worse.push(`${name} has ${now.connections} connections instead of ${then.connections}`);
+		if (now.rss > then.rss * 1.5 + 20_000) worse.push(`${name} takes ${now.rss} kB instead of ${then.rss}`);
+	}
+	return worse;
+}
+
+function verdict(world, load, missing) {
+	const { ok, fail, unknown } = load.figures();
+	for (const failure of world.failures) say(`WRONG: ${failure}`);
+	if (world.failures.length > 0) return 1;
+	if (ok + fail < (ok + fail + unknown) / 2) say('UNKNOWN: less than half of the requests were answered');
+	else if (missing.length > 0) say(`UNKNOWN: these faults never struck: ${missing.join(', ')}`);
+	else return 0;
+	return 3;
+}
+
+async function storm(world) {
+	const recorder = new Recorder(path.join(world.folder, 'history.jsonl'));
+	recorder.write({ type: 'whole' });
+	const load = new Load({ port: world.front.port, recorder, random: new Random(SEED + 1), clients: CLIENTS });
+	await load.open();
+	load.start();
+	await pause(WARM_UP);
+	const before = await world.figures();
+	if (BUS === 'cut') for (const [name, edge] of world.edges) if (name.startsWith('bus:')) edge.refuse = true;
+	const stormed = await safety(world, load, recorder);
+	await liveness(world, load, stormed);
+	if (load.broken) world.fail(`a repeated request was answered differently: ${load.broken}`);
+	if (load.longestSilence > SILENCE_MAX) world.fail(`nobody got an answer for ${Math.round(load.longestSilence)} ms`);
+	for (const worse of compare(before, await world.figures())) world.fail(worse);
+	await audit(world.system, { quiescent: true, history: path.join(world.folder, 'history.jsonl') }).catch((error) => world.fail(error.message));
+	recorder.close();
+	const missing = KINDS.filter((kind) => !world.counts[kind]);
+	say(`faults: ${Object.entries(world.counts).map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
+	const { ok, fail, unknown, replays, p50, p99, longestSilence } = load.figures();
+	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed; p50 ${p50} ms, p99 ${p99} ms; longest silence ${longestSilence} ms`);
+	say(`answers that were no: ${Object.entries(load.reasons).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
+	const delay = await eventDelay(world);
+	say(`dispatch to invoice: ${delay.invoices} invoices, p50 ${delay.p50} ms, p99 ${delay.p99} ms (doorbells ${BUS})`);
+	say(`kills: ${stormed.nemesis.kills}`);
+	return verdict(world, load, missing);
+}
+
+const world = await startWorld({ random: new Random(SEED + 2) });
+say(`SEED=${SEED}, in ${world.folder}`);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => world.stop().finally(() => process.exit(130)));
+let status = 1;
+try {
+	status = await storm(world);
+} catch (error) {
+	for (const failure of world.failures) say(`WRONG: ${failure}`);
+	say(`WRONG: ${error.stack}${error.cause ? `\n  because ${error.cause.stack ?? error.cause}` : ''}`);
+}
+if (status !== 0 && process.env.KEEP) fs.cpSync(world.folder, process.env.KEEP, { recursive: true, filter: (file) => !file.includes('/pg/') && !file.endsWith('.sock') });
+const ended = await world.stop();
+for (const [name, { code, signal }] of Object.entries(ended)) {
+	if (code === 0) continue;
+	say(`WRONG: ${name} did not stop as asked: ${signal ?? `status ${code}`}`);
+	status = 1;
+}
+say(status === 0 ? `passed: SEED=${SEED}` : `not passed: SEED=${SEED}`);
+process.exitCode = status;
