@@ -68,12 +68,18 @@ function groups(list, key) {
 	return found;
 }
 
-// One request with its retries and replays, as one: what came of it at best.
 const sameRequest = ({ method, key, request }) => (key === undefined ? undefined : `${method} ${key} ${canonical(request)}`);
-const best = (operations) => operations.find(({ outcome }) => outcome === 'ok') ?? operations.find(({ outcome }) => outcome === 'unknown') ?? operations[0];
+
+// One request with its retries and replays, as one: what came of it at best, and from when to when it may have come to it.
+function merged(operations) {
+	const answered = operations.filter(({ outcome }) => outcome === 'ok');
+	const best = answered[0] ?? operations.find(({ outcome }) => outcome === 'unknown') ?? operations[0];
+	const ends = (answered.length > 0 ? answered : operations).map(({ end }) => end);
+	return { ...best, begin: operations[0].begin, end: answered.length > 0 ? Math.min(...ends) : Math.max(...ends) };
+}
 
 function attempts(history) {
-	const keyed = [...groups(history, sameRequest).values()].map(best);
+	const keyed = [...groups(history, sameRequest).values()].map(merged);
 	return [...keyed, ...history.filter(({ key }) => key === undefined)].sort((a, b) => a.begin - b.begin);
 }
 

@@ -245,8 +245,20 @@ const again = ({ invoke, ok }, changes) => {
 };
 const without = (lines, { op }) => lines.filter((line) => line.op !== op);
 
-// Ways to spoil a history: what clients remember is not what there is. change(lines, ids) -> lines.
+// Ways to spoil a history: what clients remember is not what there is. change(lines, ids) -> lines. Those without an id change nothing that matters.
 export const HISTORIES = [
+	{
+		name: 'an answer that was lost, and came with a repeat, when more had happened',
+		change: (lines, ids) => {
+			const { invoke, ok } = isOk(lines, 'UpdateOrderItem').find(({ ok: { answer } }) => answer.order_id === ids.open);
+			const late = Date.now();
+			return [...lines.filter((line) => line !== ok), ...again({ invoke, ok }, { invoke: { time: late }, ok: { time: late + 1 } })];
+		},
+	},
+	{
+		name: 'requests of which nothing was heard any more',
+		change: (lines) => lines.filter(({ type, answer }) => type !== 'ok' || answer.order_id === undefined),
+	},
 	{
 		id: 'ORD-1',
 		name: 'an order that was acknowledged and is not there',
