@@ -107,4 +107,4 @@ const struct event_consumer ordering_consumers[] = {
 	EVENT_CONSUMERS_END,
 };
 
-const struct saga_kind *const ordering_sagas[] = { &place_kind, &cancel_kind, &fulfil_kind, NULL };
+const struct saga_kind *const ordering_sagas[] = { &place_kind, &cancel_kind, &expire_kind, &fulfil_kind, NULL };

@@ -50,11 +50,12 @@ static void a_dispatch_is_tried_until_it_is_billed(void **state)
 		Ordering__Order *order = filled("A", 1);
 
 		assert_ok(place(&order, NULL));
-		no_answer(PEERS[i / 2], 2, i % 2 == 0);
+		no_answer(PEERS[i / 2], EVER, i % 2 == 0);
 		assert_ok(dispatch(last_departure()));
 		resume_everything();
-		assert_int_equal(peers.faults, 0);
+		assert_true(peers.faults <= EVER - 2);
 		assert_int_equal(get(order->order_id)->state, STATE(PLACED));
+		heal();
 		resume_everything();
 		assert_ok(run(deliver_own));
 		assert_int_equal(get(order->order_id)->state, STATE(COMPLETED));

@@ -11,15 +11,22 @@
 /*
  * Holds an item's new quantity. The key belongs to the version that was read: who lost against another writer and decides again asks something new.
  * Derived, because a caller's key can be long; in the caller's own space, because it can be anything.
+ * What a placing that was given up had confirmed stays so, and is changed as such.
  */
 static struct status reserve_item(struct call *call, const char *order_id, int64_t version, Ordering__OrderItem *item)
 {
 	static const char *const fields[] = { FIELD_QUANTITY };
+	const char *space = arena_printf(call->arena, "reserve/%s/%s", call->actor, order_id);
+	struct status status;
 	char key[UUID_TEXT];
 
-	uuid_derive(arena_printf(call->arena, "reserve/%s/%s", call->actor, order_id),
-		    arena_printf(call->arena, "%lld/%s", (long long)version, call->key), key);
-	return peer_refusal(call, peer_reserve(call, key, order_id, &item, 1), fields, 1);
+	uuid_derive(space, arena_printf(call->arena, "%lld/%s", (long long)version, call->key), key);
+	status = peer_reserve(call, key, order_id, &item, 1);
+	if (!status_is(status, &RESERVATION_CONFIRMED))
+		return peer_refusal(call, status, fields, 1);
+	status =
+	    peer_change_reservation(call, arena_printf(call->arena, "%s/change", key), item->item_id, item->quantity);
+	return peer_refusal(call, status, NULL, 0);
 }
 
 static struct status write_items(struct call *call, Ordering__Order *order, int64_t version, bool *ret_applied)

@@ -25,6 +25,7 @@ int main(int argc, char *argv[])
 		.migrations = ordering_migrations,
 		.peers = ordering_peers,
 		.consumers = ordering_consumers,
+		.steps = ordering_steps,
 		.sagas = ordering_sagas,
 		.settings = ordering_settings,
 	    },

@@ -11,6 +11,8 @@ static int64_t placing_time_s = 900;
 
 const struct setting ordering_settings[] = {
 	SETTING_INT("placing-time-s", &placing_time_s, 900, 1, 86400, "how long placing an order is tried"),
+	SETTING_INT("abandon-after-s", &ordering_abandon_s, 604800, 1, 315360000,
+		    "when an open order that nobody touches expires"),
 	SETTING_END,
 };
 

@@ -45,6 +45,7 @@ extern const struct reason SHIPMENT_MISMATCH; /* what was shipped is not what wa
 /* Reasons that the warehouse gives and that mean something here. */
 extern const struct reason OUT_OF_STOCK;
 extern const struct reason RESERVATION_CLOSED;
+extern const struct reason RESERVATION_CONFIRMED;
 
 /* One that shipping gives: what has left cannot be stopped. */
 extern const struct reason SHIPMENT_DISPATCHED;

@@ -17,6 +17,8 @@ const struct reason AMOUNT_TOO_LARGE = { CODE_FAILED_PRECONDITION, "AMOUNT_TOO_L
 					 "The order comes to more than an order can come to." };
 const struct reason ITEM_NOT_FOUND = { CODE_NOT_FOUND, "ITEM_NOT_FOUND", "The order has no such item." };
 const struct reason OUT_OF_STOCK = { CODE_FAILED_PRECONDITION, "OUT_OF_STOCK", "Not enough in stock." };
+const struct reason RESERVATION_CONFIRMED = { CODE_FAILED_PRECONDITION, "RESERVATION_CONFIRMED",
+					      "The goods are kept for good." };
 const struct reason RESERVATION_CLOSED = { CODE_FAILED_PRECONDITION, "RESERVATION_CLOSED",
 					   "The goods were given back." };
 

@@ -17,13 +17,15 @@
 #include "runtime/saga.h"
 #include "runtime/service.h"
 
-/* "place" (place.c) and "cancel" (cancel.c), about an order; "fulfil" (fulfil.c), about a shipment. */
-extern const struct saga_kind place_kind, cancel_kind, fulfil_kind;
+/* "place" (place.c), "cancel" (cancel.c) and "expire" (expire.c), about an order; "fulfil" (fulfil.c), about a shipment. */
+extern const struct saga_kind place_kind, cancel_kind, expire_kind, fulfil_kind;
 
-/* What the process's workers take up, whom ordering listens to (events.c), what it can be told. */
+/* What the process's workers take up, whom ordering listens to (events.c), what it does from time to time (expire.c), what it can be told. */
 extern const struct saga_kind *const ordering_sagas[];
 extern const struct event_consumer ordering_consumers[];
+extern const struct service_step ordering_steps[];
 extern const struct setting ordering_settings[];
+extern int64_t ordering_abandon_s; /* of these: when an open order that nobody touches expires */
 
 /* The saga that places an order as it is now, in the version that the write makes. */
 struct saga *place_saga(struct call *call, const Ordering__Order *order, int64_t version);

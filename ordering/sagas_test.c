@@ -239,7 +239,10 @@ static void what_takes_too_long_is_given_up(void **state)
 	assert_string_equal(get(order->order_id)->state_reason, "PLACING_TIMED_OUT");
 	assert_true(peers.shipments[0].cancelled);
 	assert_reason(place(&order, "k1"), "PLACING_TIMED_OUT");
+	assert_held(order, HOLD_CONFIRMED);
+	assert_ok(add(&order, NULL, "A", 1)); /* its goods are confirmed, and yet it is open */
 	assert_ok(place(&order, "k2"));
+	assert_held(order, HOLD_CONFIRMED);
 	assert_string_equal(order->shipment_ids[0], peers.shipments[1].id);
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
 }
@@ -258,6 +261,35 @@ static void what_has_left_was_placed_however_long_it_took(void **state)
 	assert_ok(place(&order, "k1"));
 	assert_int_equal(order->state, STATE(PLACED));
 	assert_int_equal(peers.n_shipments, 1);
+}
+
+static struct db_statement DAYS_PASS = DB_WRITE(
+    "test_days_pass", "WITH late AS (UPDATE customer_order SET update_time = now() - interval '8 days' RETURNING 1)"
+		      " SELECT count(*) AS n FROM late");
+
+static void what_is_abandoned_expires(void **state)
+{
+	Ordering__Order *order = filled("A", 3), *other, *kept = filled("B", 1);
+
+	(void)state;
+	assert_ok(place(&kept, NULL));
+	service_number(&DAYS_PASS);
+	other = filled("A", 4);
+	no_answer("release", EVER, false);
+	assert_ok(run(ordering_steps[0].run));
+	assert_int_equal(get(order->order_id)->state, STATE(EXPIRED));
+	assert_string_equal(get(order->order_id)->state_reason, "ABANDONED");
+	assert_int_equal(get(order->order_id)->items[0]->state, ITEM(RELEASED));
+	assert_ok(run(work_off));
+	assert_int_equal(held("A", ""), 7);
+	heal();
+	resume_everything();
+	assert_int_equal(held("A", ""), 4);
+	assert_held(other, HOLD_HELD);
+	assert_int_equal(get(kept->order_id)->state, STATE(PLACED));
+	assert_reason(add(&order, NULL, "A", 1), "ORDER_NOT_OPEN");
+	assert_ok(run(ordering_steps[0].run));
+	assert_string_equal(path_of(order->order_id), "OPEN EXPIRED");
 }
 
 static void a_submission_that_took_too_long_leaves_nothing(void **state)
@@ -385,6 +417,7 @@ int main(void)
 		SAGA_TEST(a_mistake_of_ours_is_a_case_for_a_person),
 		SAGA_TEST(what_takes_too_long_is_given_up),
 		SAGA_TEST(what_has_left_was_placed_however_long_it_took),
+		SAGA_TEST(what_is_abandoned_expires),
 		SAGA_TEST(a_submission_that_took_too_long_leaves_nothing),
 		SAGA_TEST(an_order_can_be_renamed_while_it_is_placed),
 		SAGA_TEST(a_submission_that_is_refused_late_leaves_no_open_order),

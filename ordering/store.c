@@ -50,6 +50,11 @@ static struct db_statement TAKE_NUMBERS =
     DB_WRITE("take_numbers", "SELECT nextval('order_number') AS first, increment_by AS count FROM pg_sequences"
 			     " WHERE schemaname = current_schema() AND sequencename = 'order_number'");
 
+static struct db_statement FIND_ABANDONED =
+    DB_READ("find_abandoned",
+	    "SELECT order_id FROM customer_order WHERE state = 'ORDER_STATE_OPEN'"
+	    " AND update_time < now() - :seconds::bigint * interval '1 second' ORDER BY update_time LIMIT :limit");
+
 static Ordering__OrderItem *read_item(struct call *call, const struct db_rows *rows, size_t row, const char *currency)
 {
 	Ordering__OrderItem *item = pb_new(call->arena, &ordering__order_item__descriptor);
@@ -218,4 +223,23 @@ struct status store_take_number(struct call *call, char **ret_number)
 		*ret_number = arena_printf(call->arena, "ORD-%06lld", (long long)numbers.next++);
 	mutex_unlock(&numbers.refill);
 	return status;
+}
+
+struct status store_abandoned(struct call *call, int64_t seconds, int64_t limit, size_t *ret_count,
+			      char ***ret_order_ids)
+{
+	struct db_unit *unit = db_unit(call, &FIND_ABANDONED);
+	const struct db_rows *rows;
+	char **order_ids;
+
+	db_bind_int(unit, "seconds", seconds);
+	db_bind_int(unit, "limit", limit);
+	TRY(db_run(call, unit));
+	rows = db_rows(unit, 0);
+	order_ids = arena_array(call->arena, db_count(rows), sizeof(*order_ids));
+	for (size_t row = 0; row < db_count(rows); row++)
+		order_ids[row] = db_text(rows, row, "order_id");
+	*ret_order_ids = order_ids;
+	*ret_count = db_count(rows);
+	return STATUS_OK;
 }

@@ -40,6 +40,10 @@ struct status store_exists(struct call *call, const char *order_id, bool *ret_ex
 /* A number that no other order has. */
 struct status store_take_number(struct call *call, char **ret_number) MUST_USE;
 
+/* Open orders that nobody touched for so many seconds, by the database's clock, the oldest first. */
+struct status store_abandoned(struct call *call, int64_t seconds, int64_t limit, size_t *ret_count,
+			      char ***ret_order_ids) MUST_USE;
+
 /* How much of an order has changed. */
 enum store_part { STORE_ORDER, STORE_ITEMS };
 
@@ -57,6 +61,12 @@ struct status store_end(struct call *call, struct saga *saga, const Ordering__Or
 			struct write *write, struct status refusal) MUST_USE;
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
 			  enum store_part part, struct write *write) MUST_USE;
+
+/* As work that no call asked for: writes an order and starts write->saga. */
+struct status store_expire(struct call *call, const Ordering__Order *order, struct write *write) MUST_USE;
+
+/* Ends a saga that has no effect on an order beside. */
+struct status store_end_alone(struct call *call, struct saga *saga, const char *order_id) MUST_USE;
 
 /* Starts a saga, as the event's only effect. */
 struct status store_start_by_event(struct call *call, const Events__Event *event, const char *order_id,

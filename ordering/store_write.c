@@ -60,6 +60,9 @@ static struct db_statement UPDATE_ORDER = DB_WRITE("update_order", WRITE_BEGIN(U
 static struct db_statement START_SAGA =
     DB_WRITE("start_saga", WRITE_BEGIN(UNCHANGED) SAGA_START ORDER_WRITTEN WRITE_END);
 static struct db_statement END_SAGA = DB_WRITE("end_saga", SAGA_END_BEGIN(UNCHANGED) ORDER_WRITTEN SAGA_WRITE_END);
+static struct db_statement END_SAGA_ALONE = DB_WRITE("end_saga_alone", SAGA_END_BEGIN("SELECT 1") SAGA_WRITE_END);
+static struct db_statement EXPIRE_ORDER =
+    DB_WRITE("expire_order", STEP_BEGIN(UNCHANGED) SAGA_START ORDER_WRITTEN WRITE_END);
 static struct db_statement EVENT_ORDER = DB_WRITE("event_order", EVENT_BEGIN(UNCHANGED) ORDER_WRITTEN WRITE_END);
 static struct db_statement EVENT_SAGA = DB_WRITE("event_saga", EVENT_BEGIN("SELECT 1") SAGA_START WRITE_END);
 
@@ -160,6 +163,19 @@ struct status store_end(struct call *call, struct saga *saga, const Ordering__Or
 			struct write *write, struct status refusal)
 {
 	return saga_end(call, saga, change(call, &END_SAGA, order, part), write, refusal);
+}
+
+struct status store_end_alone(struct call *call, struct saga *saga, const char *order_id)
+{
+	struct write write = { .aggregate_type = "order", .aggregate_id = order_id, .version = 1 };
+
+	return saga_end(call, saga, db_unit(call, &END_SAGA_ALONE), &write, STATUS_OK);
+}
+
+struct status store_expire(struct call *call, const Ordering__Order *order, struct write *write)
+{
+	write->reply = NULL; /* nobody asked */
+	return write_step(call, change(call, &EXPIRE_ORDER, order, STORE_ITEMS), write, STATUS_OK);
 }
 
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
