@@ -129,7 +129,7 @@ static void run(struct call *call, const struct stream *stream, struct rpc_strea
 	send(&live, STR("retry: 1000\n\n"));
 	if (!str_is(stream->request->method, "HEAD"))
 		status = pump(call, source, &live, message);
-	if (status.reason != NULL && !call->cancelled)
+	if (status.reason != NULL && !call->cancelled && !status_is(status, &DEADLINE_PASSED))
 		send_problem(call, &live, status);
 	loop_timer_free(live.heartbeat);
 	http_stream_end(stream->request, status.reason == NULL ? NULL : status.reason->name, stream->context->trace);

@@ -4,7 +4,8 @@
  * Invariants
  * - Each message is one event: its JSON as data, its `resume_token`, if it has one, as id. A browser that was cut off comes again by itself and sends the
  *   last id (Last-Event-ID), which becomes the request's `resume_token` and wins over the query's.
- * - Before the first message a failure is an ordinary problem; after it, an event "problem" with the same document, and the end.
+ * - Before the first message a failure is an ordinary problem; after it, an event "problem" with the same document, and the end. That a stream has lasted long
+ *   enough is none.
  * - Silence is broken by comments, so that both sides notice when the other one is gone.
  * - What a client does not read is not kept for it: it is cut off (http.h) and may come again. Streams at once are limited; one more is OVERLOADED.
  * - When the client goes, the call is cancelled at once.

@@ -10,8 +10,8 @@
 #define BATCH 50
 #define PROGRESS 1000 /* changes that were none of the client's, before it gets a newer token */
 #define WAIT (20 * CLOCK_SECOND)
-#define SEND_PATIENCE (20 * CLOCK_SECOND)     /* who does not read for so long is cut off, and may come again */
-#define LAST_MOMENT (500 * CLOCK_MILLISECOND) /* before the deadline: the stream ends well */
+#define SEND_PATIENCE (20 * CLOCK_SECOND) /* who does not read for so long is cut off, and may come again */
+#define LAST_MOMENT CLOCK_SECOND          /* before the deadline: the stream ends well */
 #define TYPE "type.googleapis.com/quayside.ordering.v1.OrderChanged"
 
 static const struct reason TOKEN_UNKNOWN = {
@@ -68,20 +68,36 @@ static struct status send_event(struct call *call, struct watch *watch, const Ev
 	return send(call, watch, &message);
 }
 
+static struct status read_batch(struct call *call, const struct watch *watch, int64_t wait,
+				Events__FetchEventsResponse **ret_batch)
+{
+	Events__FetchEventsResponse *batch;
+	const struct status status = events_read(call, watch->position, BATCH, wait < WAIT ? wait : WAIT, &batch);
+
+	if (status_is(status, &EVENTS_FORGOTTEN))
+		return status_of(&TOKEN_UNKNOWN);
+	TRY(status);
+	if (watch->position > batch->last_position)
+		return status_of(&TOKEN_UNKNOWN);
+	*ret_batch = batch;
+	return STATUS_OK;
+}
+
 /* One reading; *ret_over when the stream has lasted long enough. */
 static struct status send_batch(struct call *call, struct watch *watch, bool *ret_over)
 {
 	Ordering__WatchOrdersResponse progress = ORDERING__WATCH_ORDERS_RESPONSE__INIT;
+	const int64_t left = call_remaining(call);
 	Events__FetchEventsResponse *batch;
 
-	TRY(events_read(call, watch->position, BATCH, WAIT, &batch));
-	if (watch->position > batch->last_position)
-		return status_of(&TOKEN_UNKNOWN);
+	*ret_over = left <= LAST_MOMENT;
+	if (*ret_over)
+		return STATUS_OK;
+	TRY(read_batch(call, watch, left - LAST_MOMENT, &batch));
 	for (size_t i = 0; i < batch->n_events; i++)
 		TRY(send_event(call, watch, batch->events[i]));
 	if (watch->position - watch->told >= PROGRESS)
 		TRY(send(call, watch, &progress));
-	*ret_over = call_remaining(call) <= LAST_MOMENT;
 	return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "runtime/outbox.h"
 #include "runtime/parking.h"
 #include "runtime/pb.h"
+#include "runtime/retention.h"
 
 #define BATCH 50
 #define FETCH_WAIT (20 * CLOCK_SECOND)
@@ -59,12 +60,14 @@ static struct status fetch(struct call *call, struct consumer *consumer, Events_
 
 	if (consumer->client == NULL) {
 		*ret_batch = pb_new(call->arena, &events__fetch_events_response__descriptor);
+		retention_note(consumer->self, consumer->position);
 		return outbox_fetch(call, consumer->position, BATCH, FETCH_WAIT, *ret_batch);
 	}
 	wait.seconds = FETCH_WAIT / CLOCK_SECOND;
 	request.after_position = consumer->position;
 	request.limit = BATCH;
 	request.wait = &wait;
+	request.consumer = arena_strdup(call->arena, consumer->self);
 	return fetch_remote(call, consumer->client, NULL, &request, ret_batch);
 }
 
@@ -282,6 +285,9 @@ static void consumed(void *context, struct status status)
 		return;
 	if (status.reason != NULL)
 		consumer->position = -1; /* it may have moved with an outcome that we did not learn */
+	if (status.reason != NULL && consumer->away && !event_may_recover(status))
+		log_error("events cannot be fetched, will be tried again", LOG_TEXT("producer", consumer->producer),
+			  LOG_TEXT("reason", status.reason->name));
 	consumer->pause = pause_after(status, consumer->pause);
 	loop_timer_set(consumer->timer, consumer->pause);
 }

@@ -8,6 +8,7 @@
 #include "runtime/outbox.h"
 #include "runtime/parking.h"
 #include "runtime/pb.h"
+#include "runtime/retention.h"
 
 #define CONSUMERS_MAX 8
 
@@ -113,6 +114,7 @@ static struct status fetch_events(struct call *call, const Events__FetchEventsRe
 {
 	int64_t wait = request->wait == NULL ? 0 : request->wait->seconds * CLOCK_SECOND + request->wait->nanos / 1000;
 
+	retention_note(request->consumer, request->after_position);
 	return outbox_fetch(call, request->after_position, request->limit, wait, reply);
 }
 

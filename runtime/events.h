@@ -47,6 +47,9 @@ struct event_consumer {
 		.producer = NULL                                                                                       \
 	}
 
+/* OUT_OF_RANGE: some of the events asked for are not kept any more; metadata forgotten is the position of the last of these. */
+extern const struct reason EVENTS_FORGOTTEN;
+
 /* The EventService, to be served by every service. */
 extern const struct rpc_service events_service;
 

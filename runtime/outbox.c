@@ -15,6 +15,9 @@
 #define FETCH_LIMIT_DEFAULT 100
 #define FETCH_WAIT_MAX (30 * CLOCK_SECOND)
 
+const struct reason EVENTS_FORGOTTEN = { CODE_OUT_OF_RANGE, "EVENTS_FORGOTTEN",
+					 "Some of these events are not kept any more." };
+
 /* One process, one outbox. */
 static struct {
 	struct loop *loop;
@@ -52,7 +55,7 @@ static struct db_statement FETCH_EVENTS = DB_READ(
     " (SELECT last FROM outbox_sequence) AS last"
     " FROM outbox WHERE position > :after ORDER BY position LIMIT :limit");
 
-static struct db_statement LAST_POSITION = DB_READ("last_position", "SELECT last FROM outbox_sequence");
+static struct db_statement LAST_POSITION = DB_READ("last_position", "SELECT last, forgotten FROM outbox_sequence");
 
 static void wake_fetchers(void)
 {
@@ -192,6 +195,14 @@ static Events__Event *read_event(struct call *call, const struct db_rows *rows, 
 	return event;
 }
 
+static struct status check_kept(struct call *call, int64_t after, int64_t forgotten)
+{
+	if (after >= forgotten)
+		return STATUS_OK;
+	return status_metadata(call->arena, status_of(&EVENTS_FORGOTTEN), "forgotten",
+			       arena_printf(call->arena, "%lld", (long long)forgotten));
+}
+
 static struct status fetch_now(struct call *call, int64_t after, int64_t limit, Events__FetchEventsResponse *reply)
 {
 	struct db_unit *unit = db_unit(call, &FETCH_EVENTS);
@@ -203,6 +214,7 @@ static struct status fetch_now(struct call *call, int64_t after, int64_t limit, 
 	TRY(db_run(call, unit));
 	events = db_rows(unit, 0);
 	last = db_rows(unit, 1);
+	TRY(check_kept(call, after, db_int(last, 0, "forgotten")));
 	reply->n_events = db_count(events);
 	reply->events = arena_array(call->arena, reply->n_events, sizeof(*reply->events));
 	for (size_t row = 0; row < reply->n_events; row++)

@@ -12,6 +12,7 @@
 #include "runtime/db.h"
 #include "runtime/health.h"
 #include "runtime/reflection.h"
+#include "runtime/retention.h"
 #include "runtime/rpc_core.h"
 #include "runtime/saga.h"
 
@@ -346,6 +347,7 @@ static void start_steps(struct service *service)
 	const struct service_step *steps = service->spec->steps;
 
 	add_step(service, &FORGET_KEYS_STEP);
+	add_step(service, &FORGET_EVENTS);
 	for (size_t i = 0; steps != NULL && steps[i].name != NULL; i++)
 		add_step(service, &steps[i]);
 }
