@@ -3,8 +3,8 @@
 //     const results = await check({ databases: databasesAt('/run/pg'), quiescent: true });
 //     if (violated(results).length > 0) console.log(report(results));
 //
-// An invariant is { id, text, advice, parts }. Its parts are looked at one by one: { kind, needs: {database: [table]}, find(snapshot, context) -> rows }.
-// Kinds: A holds always, Q when nothing is under way, H needs the clients' history.
+// An invariant is { id, text, advice, parts }. Its parts are looked at by themselves: { kind, needs: {database: [table]}, find(snapshot, context) -> rows };
+// decodes: it reads messages, by context.decode(name, bytes). Kinds: A holds always, Q when nothing is under way, H needs the clients' history.
 import { setTimeout as pause } from 'node:timers/promises';
 import { CannotCheck, openSnapshot } from './snapshot.mjs';
 import events from './events.mjs';
@@ -18,6 +18,7 @@ export const SERVICES = ['customers', 'ordering', 'warehouse', 'shipping', 'bill
 export const INVARIANTS = [...stock, ...money, ...orders, ...sagas, ...events, ...history];
 
 const ROWS_SHOWN = 20;
+const UNREADABLE = 'events cannot be read without the contracts';
 const WAIT = { Q: 'only when nothing is under way (--quiescent)', H: 'only with a history (--history)' };
 
 // How the auditor reaches each database of one server.
@@ -26,9 +27,10 @@ export function databasesAt(host) {
 }
 
 // Why a part is not looked at, or undefined.
-function skipped(part, snapshot, { quiescent, history }) {
+function skipped(part, snapshot, { quiescent, history, decode }) {
 	if (part.kind === 'Q' && !quiescent) return WAIT.Q;
 	if (part.kind === 'H' && !history) return WAIT.H;
+	if (part.decodes && !decode) return UNREADABLE;
 	for (const [database, tables] of Object.entries(part.needs)) {
 		const table = tables.find((name) => !snapshot[database].has(name));
 		if (table) return `no table ${table} in ${database}`;

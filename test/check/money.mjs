@@ -155,7 +155,7 @@ function asTold({ invoice }) {
 
 async function unchanged({ billing }, { decode }) {
 	const found = [];
-	for (const invoice of decode ? await billing.rows(DOCUMENTS) : []) {
+	for (const invoice of await billing.rows(DOCUMENTS)) {
 		const told = asTold(decode('quayside.billing.v1.InvoiceIssued', Buffer.from(invoice.payload, 'base64')));
 		const field = COMPARED.find((name) => told[name] !== invoice[name]) ?? (JSON.stringify(told.lines) !== JSON.stringify(invoice.lines) ? 'lines' : undefined);
 		if (field) found.push({ what: `${field} is not what was issued`, number: invoice.number, issued: told[field], is: invoice[field] });
@@ -209,7 +209,7 @@ export default [
 				needs: { billing: ['invoice', 'invoice_line', 'invoice_series', 'outbox'] },
 				find: async ({ billing }) => [...await billing.rows(GAPS), ...await billing.rows(ORDER), ...await billing.rows(RIGHTS)],
 			},
-			{ kind: 'A', needs: { billing: ['invoice', 'invoice_line', 'outbox'] }, find: unchanged },
+			{ kind: 'A', needs: { billing: ['invoice', 'invoice_line', 'outbox'] }, decodes: true, find: unchanged },
 		],
 	},
 ];
