@@ -7,9 +7,8 @@
 
 const ORDERS = 'SELECT order_id, number, state, currency FROM customer_order';
 
-// cancelled_quantity is younger than the table.
-const ITEMS = `SELECT order_id, item_id, sku, quantity, shipped_quantity AS shipped, state, unit_price::text AS price, tax_rate_basis_points AS rate,
-	coalesce((to_jsonb(i) ->> 'cancelled_quantity')::bigint, 0) AS cancelled FROM order_item i`;
+const ITEMS = `SELECT order_id, item_id, sku, quantity, shipped_quantity AS shipped, cancelled_quantity AS cancelled, state,
+	unit_price::text AS price, tax_rate_basis_points AS rate FROM order_item`;
 
 const RESERVATIONS = `SELECT reservation_id, order_id, sku, quantity, fulfilled_quantity AS fulfilled, state,
 	coalesce(expire_time < now() - interval '60 s', false) AS overdue FROM reservation WHERE sku IS NOT NULL`;

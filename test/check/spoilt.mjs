@@ -185,7 +185,14 @@ export const SPOILT = [
 		ordering: (ids) => `UPDATE customer_order SET state = 'ORDER_STATE_SHIPPED' WHERE ${of(ids.completed)};
 			UPDATE history SET to_state = 'ORDER_STATE_SHIPPED' WHERE aggregate_id = '${ids.completed}' AND to_state = 'ORDER_STATE_COMPLETED'`,
 	},
-	{ id: 'ORD-4', name: 'a cancelled order that is still to be shipped', shipping: (ids) => `UPDATE shipment SET order_id = '${ids.cancelled}' WHERE ${of(ids.replayed)}; UPDATE shipment SET order_id = '${ids.replayed}' WHERE false` },
+	{
+		id: 'ORD-4',
+		name: 'a cancelled order that is still to be shipped',
+		shipping: (ids) => `UPDATE shipment SET state = 'SHIPMENT_STATE_PENDING' WHERE ${of(ids.withdrawn)};
+			UPDATE history SET to_state = 'SHIPMENT_STATE_PENDING' WHERE aggregate_id IN (SELECT shipment_id::text FROM shipment WHERE ${of(ids.withdrawn)})`,
+	},
+	{ id: 'ORD-4', name: 'cancelled goods that are still to be shipped', ordering: (ids) => `UPDATE order_item SET cancelled_quantity = 1 WHERE ${of(ids.partly)} AND ${SHELF(ids.chair)}` },
+	{ id: 'ORD-4', name: 'goods that were cancelled and counted as left behind', ordering: (ids) => `UPDATE order_item SET cancelled_quantity = cancelled_quantity - 1 WHERE ${of(ids.rest)} AND ${SHELF(ids.chair)}` },
 	{ id: 'SAGA-1', name: 'a request that nobody answers', ordering: () => `UPDATE idempotency SET code = NULL WHERE key = (SELECT max(key) FROM idempotency WHERE method LIKE '%SubmitOrder')` },
 	{ id: 'SAGA-1', name: 'a saga that goes on', ordering: () => SAGA('RUNNING') },
 	{ id: 'SAGA-1', name: 'a saga that waits for an operator', ordering: () => SAGA('NEEDS_OPERATOR') },

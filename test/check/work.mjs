@@ -26,6 +26,14 @@ export async function work(recorder) {
 	ids.delivered = await ship(recorder, submit, [{ sku: chair.sku, quantity: 4 }]);
 	ids.partly = await shipPart(recorder, submit, [{ sku: lamp.sku, quantity: 4 }, { sku: chair.sku, quantity: 2 }]);
 	await pay(recorder, ids);
+	ids.withdrawn = (await submit([{ sku: lamp.sku, quantity: 1 }])).order_id;
+	await recorder.call(`${ORDERS}CancelOrder`, { order_id: ids.withdrawn });
+	ids.rest = await shipPart(recorder, submit, [{ sku: lamp.sku, quantity: 3 }, { sku: chair.sku, quantity: 1 }]);
+	await recorder.call(`${ORDERS}CancelOrder`, { order_id: ids.rest });
+	await orderIn(recorder, ids.rest, 'ORDER_STATE_COMPLETED');
+	await recorder.call(`${ORDERS}CancelOrder`, { order_id: ids.completed }).then(() => {
+		throw new Error('what was shipped is cancelled');
+	}, () => {});
 	ids.open = await fill(recorder, customer, lamp, chair);
 	ids.cancelled = await fill(recorder, customer, lamp, chair);
 	await recorder.call(`${ORDERS}CancelOrder`, { order_id: ids.cancelled });
