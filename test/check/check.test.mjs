@@ -128,10 +128,10 @@ describe('spoilt data', () => {
 	});
 
 	for (const { id, name, quiescent = true, told = true, ...statements } of SPOILT) {
-		it(`${id}: ${name}`, async () => {
+		it(`${id ?? 'nothing'}: ${name}`, async () => {
 			const filled = Object.fromEntries(Object.entries(statements).map(([database, text]) => [database, text(ids)]));
 			const results = await spoilt(filled, { history: undefined, quiescent, decode: told ? decode : undefined });
-			assert.deepEqual(ofViolated(results), [id], report(violated(results)));
+			assert.deepEqual(ofViolated(results), id ? [id] : [], report(violated(results)));
 		});
 	}
 

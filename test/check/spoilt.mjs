@@ -1,4 +1,4 @@
-// Ways to spoil data, each against one invariant and no other. The statements run as the superuser on a copy without constraints.
+// Ways to spoil data, each against one invariant and no other (without an id: against none). The statements run as the superuser on a copy without constraints.
 //
 // { id, name, DATABASE: (ids) -> SQL; quiescent: false leaves out the kind Q; told: false leaves out the comparison of invoices with their events }.
 // ids: of what work.mjs made.
@@ -29,7 +29,7 @@ const DEARER = `UPDATE order_item SET unit_price = unit_price + 100, net = net +
 const SAGA = (state, steps = []) => {
 	const id = randomUUID();
 	const rows = steps.map(([number, compensation, outcome, second]) => `('${id}'::uuid, ${number}, ${compensation}, '${outcome}', to_timestamp(${second}), to_timestamp(${second}.5))`);
-	return `INSERT INTO saga (saga_id, kind, subject_id, state) VALUES ('${id}', 'place', '${randomUUID()}', '${state}');
+	return `INSERT INTO saga (saga_id, kind, subject_id, state, create_time, update_time) VALUES ('${id}', 'place', '${randomUUID()}', '${state}', to_timestamp(0), to_timestamp(60));
 		${rows.length > 0 ? `INSERT INTO saga_step (saga_id, number, compensation, outcome, start_time, end_time) VALUES ${rows.join(', ')}` : ''}`;
 };
 const FORWARD = [[1, false, 'OK', 1], [2, false, 'OK', 2]];
@@ -199,6 +199,7 @@ export const SPOILT = [
 	{ id: 'SAGA-2', name: 'a step undone twice', ordering: () => SAGA('COMPENSATED', [...FORWARD, [2, true, 'OK', 3], [2, true, 'OK', 4]]) },
 	{ id: 'SAGA-2', name: 'the first step undone first', ordering: () => SAGA('COMPENSATED', [...FORWARD, [1, true, 'OK', 3], [2, true, 'OK', 4]]) },
 	{ id: 'SAGA-2', name: 'a step run after it was undone', ordering: () => SAGA('COMPENSATED', [FORWARD[0], [2, false, 'OK', 5], [2, true, 'OK', 3], [1, true, 'OK', 4]]) },
+	{ name: 'steps in an order that only a wrong clock made', ordering: () => SAGA('COMPENSATED', [[1, false, 'OK', 3600], [1, true, 'OK', 3]]) },
 	{ id: 'SAGA-2', name: 'completed, and undone', ordering: () => SAGA('COMPLETED', [...FORWARD, [2, true, 'OK', 3]]) },
 	{ id: 'SAGA-2', name: 'compensated, with the shipment left', ordering: () => SAGA('COMPENSATED', [...FORWARD, [1, true, 'OK', 3]]) },
 	{
