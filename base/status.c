@@ -17,7 +17,7 @@ REASON(ETAG_MISMATCH, CODE_ABORTED,
 REASON(CONCURRENT_CHANGE, CODE_ABORTED, "Others were changing the same thing at the same time. Please try again.");
 REASON(KEY_REUSED, CODE_INVALID_ARGUMENT, "This idempotency key was already used for a different request.");
 REASON(KEY_IN_PROGRESS, CODE_ABORTED, "The same request is still being worked on. Please wait a moment and try again.");
-REASON(OVERLOADED, CODE_RESOURCE_EXHAUSTED, "There are too many requests at the moment. Please try again shortly.");
+REASON(OVERLOADED, CODE_UNAVAILABLE, "There are too many requests at the moment. Please try again shortly.");
 REASON(DEADLINE_PASSED, CODE_DEADLINE_EXCEEDED, "This took too long and was given up.");
 REASON(CALL_CANCELLED, CODE_CANCELLED, "The request was cancelled.");
 REASON(DATABASE_UNAVAILABLE, CODE_UNAVAILABLE,

@@ -105,7 +105,7 @@ extern const struct reason ETAG_MISMATCH;       /* ABORTED: changed by someone e
 extern const struct reason CONCURRENT_CHANGE;   /* ABORTED: lost every round against other writers; try again */
 extern const struct reason KEY_REUSED;          /* INVALID_ARGUMENT: idempotency key came with another request before */
 extern const struct reason KEY_IN_PROGRESS;     /* ABORTED: the first request with this key has no answer yet */
-extern const struct reason OVERLOADED;          /* RESOURCE_EXHAUSTED: too many calls in flight */
+extern const struct reason OVERLOADED;          /* UNAVAILABLE: too much at once; nothing was done */
 extern const struct reason DEADLINE_PASSED;     /* DEADLINE_EXCEEDED */
 extern const struct reason CALL_CANCELLED;      /* CANCELLED */
 extern const struct reason DATABASE_UNAVAILABLE; /* UNAVAILABLE: nothing was changed */

@@ -274,6 +274,7 @@ static struct status run(struct call *call, void *context)
 	exchange->call = call;
 	exchange->coroutine = coroutine_current();
 	call->trace_parent = exchange->trace_parent;
+	call->call_class = CLASS_INTERACTIVE;
 	status = exchange->method->server_streaming ? answer_stream(call, exchange) : answer(call, exchange);
 	if (status.reason != NULL) {
 		exchange->call = NULL;

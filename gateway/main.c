@@ -122,6 +122,7 @@ static bool start(struct gateway *gateway)
 	for (size_t i = 0; i < PEERS; i++) {
 		gateway->peers[i] = (struct api_peer){ PEER_NAMES[i], rpc_client_new(gateway->core, "gateway",
 										     gateway->settings.peers[i]) };
+		rpc_client_guard(gateway->peers[i].client, &gateway->settings.guard);
 		(void)rpc_client_connected(gateway->peers[i].client); /* starts connecting */
 	}
 	gateway->front.peers = gateway->peers;

@@ -17,7 +17,8 @@ static const char *const FORMATS[] = { "json", "logfmt", NULL };
 static void to_microseconds(struct settings *s)
 {
 	int64_t *const times[] = { &s->limits.head_timeout,  &s->limits.body_timeout, &s->limits.idle_timeout,
-				   &s->limits.write_timeout, &s->streams.heartbeat,   &s->drain };
+				   &s->limits.write_timeout, &s->streams.heartbeat,   &s->drain,
+				   &s->guard.slow,           &s->guard.rest };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		*times[i] *= CLOCK_MILLISECOND;
@@ -47,6 +48,12 @@ enum config_outcome settings_load(struct settings *s, int argc, char *argv[])
 		SETTING_TEXT("warehouse-address", &s->peers[PEER_WAREHOUSE], "127.0.0.1:9003", "where warehouse is"),
 		SETTING_TEXT("shipping-address", &s->peers[PEER_SHIPPING], "127.0.0.1:9004", "where shipping is"),
 		SETTING_TEXT("billing-address", &s->peers[PEER_BILLING], "127.0.0.1:9005", "where billing is"),
+		SETTING_INT("peer-slow-ms", &s->guard.slow, 1000, 10, 600000,
+			    "a call to a service that takes longer counts as failed"),
+		SETTING_INT("peer-rest-ms", &s->guard.rest, 5000, 10, 600000,
+			    "how long a service is not called once it fails"),
+		SETTING_INT("peer-calls", &s->guard.max_calls, 512, 2, 100000,
+			    "calls to one service under way at once"),
 		SETTING_CHOICE("log-level", &s->log_level, LOG_INFO, LEVELS, "the least important lines to write"),
 		SETTING_CHOICE("log-format", &s->log_format, LOG_JSON, FORMATS, "the form of a line"),
 		SETTING_INT("max-connections", &limits->max_connections, 4096, 1, 100000, "connections at once"),

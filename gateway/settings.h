@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "gateway/http.h"
 #include "gateway/stream.h"
+#include "runtime/rpc_guard.h"
 
 /* The services; their names are also those of the contracts' packages. */
 enum peer { PEER_CUSTOMERS, PEER_ORDERING, PEER_WAREHOUSE, PEER_SHIPPING, PEER_BILLING, PEERS };
@@ -29,7 +30,8 @@ struct settings {
 	int log_level, log_format;
 	struct http_limits limits;
 	struct stream_limits streams;
-	int64_t drain; /* microseconds */
+	struct rpc_guard_options guard; /* of each service */
+	int64_t drain;                  /* microseconds */
 };
 
 enum config_outcome settings_load(struct settings *settings, int argc, char *argv[]);

@@ -73,6 +73,8 @@ void call_spawn(struct loop *loop, struct db *db, const char *actor, int64_t tim
 		.loop = loop,
 		.db = db,
 		.deadline = deadline_after(timeout),
+		.started = clock_monotonic(),
+		.call_class = CLASS_WORKER,
 		.time = clock_now(),
 		.actor = arena_strdup(arena, actor),
 		.trace_parent = trace_child(arena, STR("")),

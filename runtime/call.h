@@ -31,6 +31,7 @@ struct db;
 struct db_unit;
 struct db_rows;
 struct write_kept;
+struct limit;
 
 struct call {
 	struct arena *arena;
@@ -38,9 +39,18 @@ struct call {
 	struct db *db;                        /* the service's database; NULL where there is none */
 	const struct contract_method *method; /* NULL for work that no RPC asked for */
 	int64_t deadline;                     /* clock_monotonic() microseconds, or CLOCK_NEVER */
+	int64_t started;                      /* likewise */
 	int64_t time; /* clock_now() when the call started: the time that everything it changes carries */
 	bool cancelled;
 	struct coroutine *coroutine; /* that it runs on; NULL where it never waits */
+
+	/* What happens to it when there is not enough for all. */
+	enum contract_call_class
+	    call_class;      /* the method's, or CLASS_WORKER for work that no RPC asked for; goes along to peers */
+	struct limit *limit; /* it holds a place there (limit.h); or NULL */
+	int64_t away;        /* microseconds that it has waited for peers */
+	bool begun;          /* the database has had some of its work */
+	bool failed_below;   /* a peer failed it, after all retries that were worth it */
 
 	const char *actor;        /* who acts: a user, or a service by name */
 	const char *trace_parent; /* W3C Trace Context, always set */

@@ -10,10 +10,15 @@
 #define FIRST_BLOCK ((size_t)16 * 1024)
 #define TRIES_MAX 5 /* of a unit that meets conflicts */
 #define PAUSE (5 * CLOCK_MILLISECOND)
+#define RETRY_AFTER_MS 250
+#define OPTIONAL_GROUP 4  /* units of what is optional in one round trip */
+#define PASSED_OVER_MAX 8 /* groups that may go before what is optional */
 
 static struct link *queue_of(struct db *db, const struct db_unit *unit)
 {
-	return &db->queues[unit->class];
+	const bool optional = unit->call->call_class == CLASS_SHEDDABLE;
+
+	return &db->queues[unit->class][optional ? DB_OPTIONAL : DB_NEEDED];
 }
 
 static void leave_queue(struct db *db, struct db_unit *unit)
@@ -45,6 +50,7 @@ static void request_dispatch(struct db *db)
 static void enqueue(struct db *db, struct db_unit *unit)
 {
 	unit->state = DB_STATE_QUEUED;
+	unit->queued = clock_monotonic();
 	list_append(queue_of(db, unit), &unit->link);
 	db->queued++;
 	request_dispatch(db);
@@ -58,28 +64,83 @@ void db_unit_requeue(struct db *db, struct db_unit *unit)
 	db->queued++;
 }
 
+/* Why a unit should not go now that its turn has come. */
+static struct status too_late(const struct db_unit *unit)
+{
+	struct call *call = unit->call;
+	const int64_t waited = clock_monotonic() - unit->queued, all = call->deadline - call->started;
+	struct status status;
+
+	TRY(call_check(call));
+	if (call->begun || call->call_class == CLASS_WORKER || call->deadline == CLOCK_NEVER || waited <= all / 2)
+		return STATUS_OK;
+	status = status_private(call->arena, &OVERLOADED, "waited for the database for %lld of %lld ms",
+				(long long)(waited / CLOCK_MILLISECOND), (long long)(all / CLOCK_MILLISECOND));
+	status.detail->retry_after_ms = RETRY_AFTER_MS;
+	return status;
+}
+
+/* May this connection take what is optional? Not if the others of its class have nothing else, so that one is always near. */
+static bool may_take_optional(const struct db *db, const struct db_connection *connection)
+{
+	int all = 0, taken = 0;
+
+	for (int i = 0; i < db->n_connections; i++) {
+		const struct db_connection *other = &db->connections[i];
+
+		if (other->class != connection->class)
+			continue;
+		all++;
+		taken += other->link == DB_LINK_BUSY && other->urgency == DB_OPTIONAL;
+	}
+	return all == 1 || taken < all - 1;
+}
+
+/* What the connection should do next. */
+static enum db_urgency next_urgency(struct db *db, const struct db_connection *connection)
+{
+	const struct link *queues = db->queues[connection->class];
+	int *passed_over = &db->passed_over[connection->class];
+
+	if (list_empty(&queues[DB_OPTIONAL]) || !may_take_optional(db, connection))
+		return DB_NEEDED;
+	if (!list_empty(&queues[DB_NEEDED]) && ++*passed_over < PASSED_OVER_MAX)
+		return DB_NEEDED;
+	*passed_over = 0;
+	return DB_OPTIONAL;
+}
+
 /* Off the queue into the connection's slots. What came too late is not opened. */
 static void take_group(struct db *db, struct db_connection *connection)
 {
-	struct link *queue = &db->queues[connection->class];
+	const enum db_urgency urgency = next_urgency(db, connection);
+	struct link *queue = &db->queues[connection->class][urgency];
+	const int limit = urgency == DB_NEEDED ? db->options.group_limit : OPTIONAL_GROUP;
 
-	while (connection->n_units < db->options.group_limit && !list_empty(queue)) {
+	connection->urgency = urgency;
+	while (connection->n_units < limit && !list_empty(queue)) {
 		struct db_unit *unit = LIST_ENTRY(list_first(queue), struct db_unit, link);
 
 		if (unit->alone && connection->n_units > 0)
 			return;
 		leave_queue(db, unit);
 
-		const struct status late = call_check(unit->call);
+		const struct status late = too_late(unit);
 
 		if (late.reason != NULL) {
 			db_unit_finish(unit, late);
 			continue;
 		}
+		unit->call->begun = true;
 		connection->units[connection->n_units++] = unit;
 		if (unit->alone)
 			return;
 	}
+}
+
+static bool anything_for(const struct db *db, enum db_class class)
+{
+	return !list_empty(&db->queues[class][DB_NEEDED]) || !list_empty(&db->queues[class][DB_OPTIONAL]);
 }
 
 /* Runs at the end of the loop's turn, so that units which its coroutines asked for together travel together. */
@@ -92,7 +153,7 @@ static void dispatch(evutil_socket_t fd, short events, void *argument)
 	for (int i = 0; i < db->n_connections; i++) {
 		struct db_connection *connection = &db->connections[i];
 
-		if (connection->link != DB_LINK_IDLE || list_empty(&db->queues[connection->class]) ||
+		if (connection->link != DB_LINK_IDLE || !anything_for(db, connection->class) ||
 		    !db_connection_check(connection))
 			continue;
 		take_group(db, connection);
@@ -153,8 +214,8 @@ struct db *db_new(struct loop *loop, const struct db_options *options)
 	db->dispatch = event_new(loop_base(loop), -1, 0, dispatch, db);
 	if (db->dispatch == NULL)
 		abort();
-	list_init(&db->queues[DB_CLASS_READ]);
-	list_init(&db->queues[DB_CLASS_WRITE]);
+	for (int i = 0; i < DB_CLASSES * DB_URGENCIES; i++)
+		list_init(&db->queues[i / DB_URGENCIES][i % DB_URGENCIES]);
 	db->n_connections = options->read_connections + options->write_connections;
 	db->connections = arena_array(arena, (size_t)db->n_connections, sizeof(*db->connections));
 	for (int i = 0; i < db->n_connections; i++)
@@ -182,8 +243,8 @@ void db_free(struct db *db)
 		db_group_abandon(&db->connections[i], false);
 		db_connection_done(&db->connections[i]);
 	}
-	fail_queue(db, &db->queues[DB_CLASS_READ]);
-	fail_queue(db, &db->queues[DB_CLASS_WRITE]);
+	for (int i = 0; i < DB_CLASSES * DB_URGENCIES; i++)
+		fail_queue(db, &db->queues[i / DB_URGENCIES][i % DB_URGENCIES]);
 	event_free(db->dispatch);
 	arena_free(db->arena);
 }

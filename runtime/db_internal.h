@@ -23,6 +23,10 @@
 
 #define DB_CLASSES 2
 
+/* In which of its class's queues a unit waits. */
+enum db_urgency { DB_NEEDED, DB_OPTIONAL };
+#define DB_URGENCIES 2
+
 struct event;
 
 /* A statement as PostgreSQL takes it, made once (db_statement.c). */
@@ -63,6 +67,7 @@ struct db_unit {
 	struct db_step *route; /* all that travels: the rider's steps, then its own */
 	enum db_state state;
 	struct link link; /* in the queue */
+	int64_t queued;   /* since when */
 	struct coroutine *waiter;
 	struct db_unit **slot; /* in the connection it was sent on */
 	bool alone;            /* its group failed: it goes by itself */
@@ -98,6 +103,7 @@ struct db_connection {
 	/* The group under way. */
 	struct db_unit **units; /* group_limit slots */
 	int n_units;
+	enum db_urgency urgency; /* of all of them */
 	struct db_expected *expected;
 	size_t n_expected, expected_size, next_expected;
 	PGresult *error;    /* the first */
@@ -112,7 +118,8 @@ struct db {
 	struct loop *loop;
 	struct db_options options;
 	char *conninfo;
-	struct link queues[DB_CLASSES];
+	struct link queues[DB_CLASSES][DB_URGENCIES];
+	int passed_over[DB_CLASSES]; /* groups that went before what is optional */
 	int queued;
 	struct event *dispatch;
 	struct db_connection *connections;

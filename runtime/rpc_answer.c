@@ -85,6 +85,7 @@ static void end_call(struct rpc_server_call *sc)
 	server->live--;
 	if (sc->admitted)
 		server->admitted--;
+	server->waiting -= sc->waiting;
 	if (sc->admitted && sc->served->method->policy.present)
 		server->business--;
 	rpc_call_release(sc);
@@ -129,12 +130,28 @@ static grpc_slice slice_of(const char *text)
 	return grpc_slice_from_copied_string(text);
 }
 
+/* When a retry is worth it. Not at all when it was a peer that failed: that one was asked again already, and retries of retries grow by themselves. */
+static size_t add_pushback(const struct rpc_server_call *sc, grpc_metadata *pair)
+{
+	const struct status outcome = sc->outcome;
+	const int after = outcome.detail == NULL ? 0 : outcome.detail->retry_after_ms;
+	const bool below = sc->call.failed_below && status_code(outcome) == CODE_UNAVAILABLE;
+
+	if (!below && after == 0)
+		return 0;
+	pair->key = grpc_slice_from_static_string(RPC_PUSHBACK);
+	pair->value = slice_of(below ? "-1" : arena_printf(sc->call.arena, "%d", after));
+	return 1;
+}
+
 /* The trailing metadata; core takes its own references. */
 static grpc_metadata *make_trailers(struct rpc_server_call *sc, size_t *ret_count)
 {
-	grpc_metadata *pairs = arena_array(sc->call.arena, sc->n_trailers + 1, sizeof(*pairs));
+	grpc_metadata *pairs = arena_array(sc->call.arena, sc->n_trailers + 2, sizeof(*pairs));
 	size_t count = 0;
 
+	if (sc->outcome.reason != NULL)
+		count += add_pushback(sc, &pairs[count]);
 	if (sc->outcome.reason != NULL) {
 		const struct str details = rpc_status_pack(sc->call.arena, sc->outcome);
 
@@ -192,7 +209,8 @@ void rpc_call_answer(struct rpc_server_call *sc)
 
 	FAULT_POINT("rpc_server.before_answer");
 	sc->answered = true;
-	sc->duration = clock_monotonic() - sc->started;
+	sc->duration = clock_monotonic() - sc->call.started;
+	rpc_admit_done(sc);
 	rpc_core_catch(core);
 	send_answer(sc, trailers, count);
 	drop_trailers(trailers, count);

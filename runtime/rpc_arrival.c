@@ -4,17 +4,14 @@
  * The poller asks for the message as soon as it sees the call, so that both mostly come to the loop together.
  */
 #include "base/clock.h"
-#include "base/uuid.h"
 #include "runtime/rpc_private.h"
 #include "runtime/trace.h"
 
 #include <stdlib.h>
 
-#define KEY_MAX 255
 #define ACTOR_MAX 64
-#define RETRY_AFTER_MS 250
 
-static bool is_visible(struct str text)
+bool rpc_is_visible(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if (text.data[i] <= ' ' || text.data[i] > '~')
@@ -22,31 +19,11 @@ static bool is_visible(struct str text)
 	return true;
 }
 
-static struct status read_key(struct rpc_server_call *sc)
-{
-	struct call *call = &sc->call;
-	const struct str key = rpc_metadata_find(&sc->metadata, RPC_KEY);
-
-	call->key_given = key.data != NULL;
-	if (!call->key_given) {
-		char *made = arena_alloc(call->arena, UUID_TEXT);
-
-		uuid_new(made);
-		call->key = made;
-		return STATUS_OK;
-	}
-	if (key.len == 0 || key.len > KEY_MAX || !is_visible(key))
-		return status_field(call->arena, &INVALID_REQUEST, RPC_KEY, "must be 1 to %d visible ASCII characters",
-				    KEY_MAX);
-	call->key = arena_strndup(call->arena, key.data, key.len);
-	return STATUS_OK;
-}
-
 static const char *read_actor(struct rpc_server_call *sc)
 {
 	const struct str caller = rpc_metadata_find(&sc->metadata, RPC_CALLER);
 
-	if (caller.len == 0 || caller.len > ACTOR_MAX || !is_visible(caller))
+	if (caller.len == 0 || caller.len > ACTOR_MAX || !rpc_is_visible(caller))
 		return "anonymous";
 	return arena_strndup(sc->call.arena, caller.data, caller.len);
 }
@@ -56,7 +33,7 @@ static int64_t read_deadline(const struct rpc_server_call *sc)
 {
 	const gpr_timespec wanted = sc->details.deadline;
 	const uint32_t granted_ms = sc->served == NULL ? 0 : sc->served->method->policy.deadline_ms;
-	const int64_t latest = granted_ms == 0 ? CLOCK_NEVER : sc->started + granted_ms * CLOCK_MILLISECOND;
+	const int64_t latest = granted_ms == 0 ? CLOCK_NEVER : sc->call.started + granted_ms * CLOCK_MILLISECOND;
 
 	if (wanted.clock_type != GPR_CLOCK_MONOTONIC || wanted.tv_sec >= CLOCK_NEVER / CLOCK_SECOND)
 		return latest;
@@ -66,7 +43,7 @@ static int64_t read_deadline(const struct rpc_server_call *sc)
 	return deadline < latest ? deadline : latest;
 }
 
-static const struct rpc_served *find_served(const struct rpc_server_call *sc)
+static struct rpc_served *find_served(const struct rpc_server_call *sc)
 {
 	const struct str path = { (const char *)GRPC_SLICE_START_PTR(sc->details.method),
 				  GRPC_SLICE_LENGTH(sc->details.method) };
@@ -77,43 +54,29 @@ static const struct rpc_served *find_served(const struct rpc_server_call *sc)
 	return &sc->server->served[method - sc->server->methods];
 }
 
+/* The method's. But a saga's step must get on whatever it is called for, or what it holds is held for longer. */
+static enum contract_call_class read_class(const struct rpc_server_call *sc)
+{
+	if (str_is(rpc_metadata_find(&sc->metadata, RPC_CLASS), RPC_CLASS_WORKER))
+		return CLASS_WORKER;
+	return sc->served == NULL ? CLASS_UNSPECIFIED : sc->served->method->policy.call_class;
+}
+
 static void open_call(struct rpc_server_call *sc)
 {
 	struct call *call = &sc->call;
 
-	sc->started = clock_monotonic();
+	sc->call.started = clock_monotonic();
 	sc->served = find_served(sc);
 	call->loop = sc->server->loop;
 	call->db = sc->server->db;
 	call->method = sc->served == NULL ? NULL : sc->served->method;
 	call->deadline = read_deadline(sc);
+	call->call_class = read_class(sc);
 	call->time = clock_now();
 	call->actor = read_actor(sc);
 	call->trace_parent = trace_child(call->arena, rpc_metadata_find(&sc->metadata, RPC_TRACE));
 	call->parent = sc->core;
-}
-
-static struct status admit(struct rpc_server_call *sc)
-{
-	struct rpc_server *server = sc->server;
-	const struct contract_policy *policy;
-	struct status status;
-
-	if (sc->served == NULL || sc->served->handler == NULL)
-		return status_of(&NOT_IMPLEMENTED);
-	policy = &sc->served->method->policy;
-	if (server->phase != RPC_SERVING && policy->present)
-		return status_of(&SHUTTING_DOWN);
-	if ((int64_t)server->admitted >= server->room[policy->call_class]) {
-		status = status_private(sc->call.arena, &OVERLOADED, "%zu calls in flight", server->admitted);
-		status.detail->retry_after_ms = RETRY_AFTER_MS;
-		return status;
-	}
-	TRY(policy->write ? read_key(sc) : STATUS_OK);
-	sc->admitted = true;
-	server->admitted++;
-	server->business += policy->present;
-	return STATUS_OK;
 }
 
 /* On the poller's thread. */
@@ -128,7 +91,7 @@ static void receive_ahead(struct rpc_event *event)
 /* Refuses, or lets in: then the message decides how it goes on, or the handler itself takes what the client streams. */
 static void decide(struct rpc_server_call *sc)
 {
-	sc->outcome = admit(sc);
+	sc->outcome = rpc_admit(sc);
 	if (sc->outcome.reason != NULL)
 		rpc_call_answer(sc);
 	else if (sc->served->method->client_streaming)

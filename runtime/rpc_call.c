@@ -94,6 +94,7 @@ static struct status open_request(struct rpc_server_call *sc)
 	struct call *call = &sc->call;
 	const struct str bytes = sc->payload == NULL ? (struct str){ NULL, 0 } : rpc_bytes(call->arena, sc->payload);
 
+	TRY(rpc_admit_work(sc));
 	if (bytes.data == NULL)
 		return status_private(call->arena, &MALFORMED_MESSAGE, "there is no message");
 	if (bytes.len > (size_t)sc->server->limits.max_message)

@@ -15,12 +15,14 @@
 #define TIMEOUT (30 * CLOCK_SECOND)  /* for a call whose caller has no deadline, to a method that has none */
 #define REPLY_MAX (16 * 1024 * 1024) /* bytes that a peer may answer */
 #define METADATA_MAX (16 * 1024)
-#define OWN_PAIRS 3
+#define OWN_PAIRS 4
 
 /*
  * Retries are core's: UNAVAILABLE only, and fewer when many calls fail; a backend that drains so hands its calls to the others.
- * Left out on purpose: a timeout (core 1.51 ends such calls one to two seconds early, grpc/grpc#34547), outlier detection (it takes refusals such as
- * NOT_FOUND for failures), and health checks (a peer that waits for its database for a second would be given up at once instead of waited for).
+ * A refused call says when to come back (grpc-retry-pushback-ms, gRFC A6), and core obeys.
+ * Left out on purpose: a timeout (core 1.51 ends such calls one to two seconds early, grpc/grpc#34547), outlier detection (it counts every status but OK as a
+ * failure, refusals such as NOT_FOUND too, and ejects nobody while there is one address; rpc_guard.h does what it would), and health checks (a peer that waits for its
+ * database for a second would be given up at once instead of waited for).
  */
 static const char SERVICE_CONFIG[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}],"
 				     "\"methodConfig\":[{\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":3,"
@@ -34,6 +36,8 @@ struct outgoing {
 	struct rpc_client *client;
 	struct coroutine *waiter;
 	const char *path;
+	const struct contract_method *method; /* NULL: not in the contract */
+	struct rpc_pass pass;
 	grpc_byte_buffer *request;
 	grpc_metadata *pairs;
 	size_t n_pairs;
@@ -48,7 +52,7 @@ struct outgoing {
 	grpc_status_code code;
 	grpc_slice message;
 
-	bool done;
+	bool done, answered;
 	struct status status;
 	void *reply;
 	struct str reply_bytes;
@@ -94,6 +98,13 @@ static grpc_channel *create(const char *target)
 	return channel;
 }
 
+static bool is_connected(void *context)
+{
+	const struct rpc_client *client = context;
+
+	return grpc_channel_check_connectivity_state(client->channel, 1) == GRPC_CHANNEL_READY;
+}
+
 struct rpc_client *rpc_client_new(struct rpc_core *core, const char *self, const char *target)
 {
 	/* house: allocation because it lives as long as the process */
@@ -101,7 +112,8 @@ struct rpc_client *rpc_client_new(struct rpc_core *core, const char *self, const
 
 	if (client == NULL)
 		broken("no memory", target);
-	*client = (struct rpc_client){ core, self, create(target), contract_load() };
+	*client = (struct rpc_client){ core, self, create(target), contract_load(), NULL };
+	client->guard = rpc_guard_new(rpc_core_loop(core), target, is_connected, client);
 	return client;
 }
 
@@ -109,13 +121,19 @@ void rpc_client_free(struct rpc_client *client)
 {
 	if (client == NULL)
 		return;
+	rpc_guard_free(client->guard);
 	grpc_channel_destroy(client->channel);
 	free(client);
 }
 
 bool rpc_client_connected(struct rpc_client *client)
 {
-	return grpc_channel_check_connectivity_state(client->channel, 1) == GRPC_CHANNEL_READY;
+	return is_connected(client);
+}
+
+void rpc_client_guard(struct rpc_client *client, const struct rpc_guard_options *options)
+{
+	rpc_guard_set(client->guard, options);
 }
 
 /* ---- The outcome ---- */
@@ -156,7 +174,8 @@ static struct status read_failure(struct outgoing *out)
 	const struct reason *reason = rpc_transport_reason(out->code, out->cancelling || out->call->cancelled);
 	const struct str details = rpc_metadata_find(&out->trailers, RPC_DETAILS);
 
-	if (details.data != NULL)
+	out->answered = details.data != NULL;
+	if (out->answered)
 		return rpc_status_unpack(arena, details);
 	return status_private(arena, reason, "%s: code %d: %.*s", out->path, (int)out->code,
 			      (int)GRPC_SLICE_LENGTH(out->message), (const char *)GRPC_SLICE_START_PTR(out->message));
@@ -208,8 +227,7 @@ static gpr_timespec time_of(int64_t monotonic)
 /* The caller's deadline, and never later than the method may take. */
 static int64_t deadline_of(const struct outgoing *out)
 {
-	const struct contract_method *method = contract_method(out->client->contract, str_of(out->path));
-	const int64_t granted = method == NULL ? 0 : method->policy.deadline_ms * CLOCK_MILLISECOND;
+	const int64_t granted = out->method == NULL ? 0 : out->method->policy.deadline_ms * CLOCK_MILLISECOND;
 	const int64_t latest = clock_monotonic() + (granted > 0 ? granted : TIMEOUT);
 
 	return out->call->deadline < latest ? out->call->deadline : latest;
@@ -281,6 +299,8 @@ static void add_metadata(struct outgoing *out, const char *key, const struct rpc
 		add_pair(out, RPC_KEY, str_of(key));
 	add_pair(out, RPC_TRACE, str_of(trace_child(call->arena, str_of(call->trace_parent))));
 	add_pair(out, RPC_CALLER, str_of(out->client->self));
+	if (call->call_class == CLASS_WORKER)
+		add_pair(out, RPC_CLASS, STR(RPC_CLASS_WORKER));
 	for (size_t i = 0; i < n_more; i++)
 		add_pair(out, more[i].name, more[i].value);
 }
@@ -302,7 +322,25 @@ static struct status run(struct outgoing *out)
 		}
 		coroutine_wait();
 	}
+	rpc_guard_exit(&out->pass, out->call, out->status, out->answered);
+	out->call->failed_below = status_code(out->status) == CODE_UNAVAILABLE;
 	return out->status;
+}
+
+/* Up to the point where nothing but the peer can refuse. */
+static struct status begin(struct call *call, struct rpc_client *client, const char *path, struct outgoing **ret_out)
+{
+	struct outgoing *out = arena_alloc(call->arena, sizeof(*out));
+	struct status status;
+
+	TRY(call_check(call));
+	*out = (struct outgoing){ .call = call, .client = client, .path = path };
+	out->method = contract_method(client->contract, str_of(path));
+	status = rpc_guard_enter(client->guard, call, out->method, &out->pass);
+	call->failed_below = status.reason != NULL;
+	TRY(status);
+	*ret_out = out;
+	return STATUS_OK;
 }
 
 struct status rpc_call(struct call *call, struct rpc_client *client, const ProtobufCServiceDescriptor *service,
@@ -313,10 +351,8 @@ struct status rpc_call(struct call *call, struct rpc_client *client, const Proto
 
 	if (descriptor == NULL)
 		broken("no such method", method);
-	TRY(call_check(call));
-	out = arena_alloc(call->arena, sizeof(*out));
-	*out = (struct outgoing){ .call = call, .client = client, .reply_type = descriptor->output };
-	out->path = arena_printf(call->arena, "/%s/%s", service->name, method);
+	TRY(begin(call, client, arena_printf(call->arena, "/%s/%s", service->name, method), &out));
+	out->reply_type = descriptor->output;
 	out->request = rpc_buffer_of_message(request);
 	add_metadata(out, key, NULL, 0);
 	TRY(run(out));
@@ -330,9 +366,7 @@ struct status rpc_call_bytes(struct call *call, struct rpc_client *client, const
 {
 	struct outgoing *out;
 
-	TRY(call_check(call));
-	out = arena_alloc(call->arena, sizeof(*out));
-	*out = (struct outgoing){ .call = call, .client = client, .path = path };
+	TRY(begin(call, client, path, &out));
 	out->request = rpc_buffer_of_bytes(request);
 	add_metadata(out, key, metadata, n_metadata);
 	TRY(run(out));

@@ -143,6 +143,8 @@ static inline void scene_start(const struct rpc_service *const *services, const 
 	assert_true(rpc_server_listen(scene.server, scene.address, NULL));
 	rpc_server_start(scene.server);
 	scene.client = rpc_client_new(scene.core, "tester", scene.address);
+	/* Handlers here are slow on purpose. */
+	rpc_client_guard(scene.client, &(const struct rpc_guard_options){ PATIENCE, CLOCK_SECOND, 100000 });
 }
 
 static inline void on_drained(void *context)
@@ -185,6 +187,7 @@ static inline struct status run_work(struct call *call, void *context)
 {
 	const client_work *work = context;
 
+	call->call_class = CLASS_INTERACTIVE;
 	return (*work)(call);
 }
 
@@ -247,6 +250,7 @@ static inline struct status run_asker(struct call *call, void *context)
 	struct status status;
 
 	asker->call = call;
+	call->call_class = CLASS_INTERACTIVE;
 	status = ask(call, asker->query, NULL);
 	asker->code = status_code(status);
 	snprintf(asker->reason, sizeof(asker->reason), "%s", status.reason == NULL ? "" : status.reason->name);

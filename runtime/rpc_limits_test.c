@@ -213,7 +213,7 @@ static struct status fills_the_room(struct call *call)
 	until(room_is_full);
 	status = ask(call, "gate", NULL);
 	assert_true(status_is(status, &OVERLOADED));
-	assert_int_equal(status_code(status), CODE_RESOURCE_EXHAUSTED);
+	assert_int_equal(status_code(status), CODE_UNAVAILABLE);
 	assert_true(status.detail->retry_after_ms > 0);
 
 	get.customer_id = (char *)(uintptr_t)ID;

@@ -13,6 +13,7 @@
 #include <grpc/grpc_security.h>
 
 #include "base/list.h"
+#include "runtime/limit.h"
 #include "runtime/rpc_server.h"
 
 #define RPC_OWNER(pointer_, type_, member_) ((type_ *)(void *)((char *)(pointer_)-offsetof(type_, member_)))
@@ -20,6 +21,9 @@
 #define RPC_KEY "idempotency-key"
 #define RPC_REPLAYED "idempotency-replayed"
 #define RPC_CALLER "quayside-caller"
+#define RPC_CLASS "quayside-class" /* RPC_CLASS_WORKER: nobody waits for the answer, but it must get on */
+#define RPC_CLASS_WORKER "worker"
+#define RPC_PUSHBACK "grpc-retry-pushback-ms" /* gRFC A6: when to retry; negative: not at all */
 #define RPC_TRACE "traceparent"
 #define RPC_DETAILS "grpc-status-details-bin"
 
@@ -53,16 +57,21 @@ struct rpc_client {
 	const char *self;
 	grpc_channel *channel;
 	const struct contract *contract;
+	struct rpc_guard *guard;
 };
 
 /* Our services explain every failure. One without an explanation comes from the transport: no one answered. */
 const struct reason *rpc_transport_reason(grpc_status_code code, bool cancelled);
+
+/* Nothing but printable ASCII without spaces? */
+bool rpc_is_visible(struct str text);
 
 /* A method that is served. */
 struct rpc_served {
 	const struct contract_method *method; /* NULL: not served */
 	const struct rpc_method *handler;     /* NULL: not implemented */
 	const ProtobufCMessageDescriptor *input, *output;
+	struct limit_kind usual; /* what it takes */
 };
 
 enum rpc_phase {
@@ -82,10 +91,14 @@ struct rpc_server {
 	struct rpc_served *served;             /* in the same order */
 	struct rpc_limits limits;
 	int64_t room[CONTRACT_CLASSES]; /* calls that may be in flight when one of this class comes */
+	struct limit limit;             /* of those that are worked on */
+	bool limited;
+	uint64_t refused, refused_lately; /* for lack of room: since it began, since the last look; 0: there is room */
 
 	enum rpc_phase phase;
 	struct link calls;  /* from arrival to the last event */
 	size_t armed, live; /* calls that wait for a client; calls that have one */
+	size_t waiting;     /* of the admitted ones: long polls and streams */
 	size_t admitted,
 	    business; /* of the live ones: not refused; of these: calls of our own contracts, which a drain waits for */
 	uint64_t total;
@@ -114,9 +127,9 @@ struct rpc_server_call {
 	struct call call;
 	struct rpc_server *server;
 	struct link link;
-	const struct rpc_served *served;
-	int64_t started;
-	bool admitted;
+	struct rpc_served *served;
+	bool admitted, waiting;
+	int64_t begun; /* when it got its place at the limit */
 
 	grpc_call *core;
 	grpc_call_details details;
@@ -153,8 +166,16 @@ struct rpc_server_call {
 	bool expired; /* given up at the deadline */
 };
 
-/* rpc_arrival.c: arms one more call; lets in or refuses what arrives. */
+/* rpc_arrival.c: arms one more call; reads who calls and until when. */
 void rpc_call_arm(struct rpc_server *server);
+
+/* rpc_admit.c: who is let in. First as a call in flight, when it arrives; then as work, when its message is there; that place goes back when the work is done. */
+void rpc_admit_setup(struct rpc_server *server);
+struct status rpc_admit(struct rpc_server_call *sc) MUST_USE;
+struct status rpc_admit_work(struct rpc_server_call *sc) MUST_USE;
+void rpc_admit_done(struct rpc_server_call *sc);
+/* Says in the log when calls are no longer refused. Now and then; true when it wants to be asked again. */
+bool rpc_admit_look(struct rpc_server *server);
 
 /* rpc_call.c: the (first) message came; runs the handler. */
 void rpc_call_received(struct rpc_event *event, bool ok);

@@ -14,7 +14,6 @@
 #define SPARE_MAX 256 /* arenas kept for the next calls */
 #define FIRST_BLOCK ((size_t)16 * 1024)
 #define BUDGET_FACTOR 8 /* what a message may unpack to, in its allowed sizes */
-#define RESERVE 16      /* one part of so many is kept for workers, operators and health */
 #define METADATA_MAX (16 * 1024)
 #define EXPLAINED 4 /* messages of up to so many times the allowed size */
 #define SWEEP_EVERY (CLOCK_SECOND / 2)
@@ -64,21 +63,12 @@ static void add_service(struct rpc_server *server, const struct rpc_service *ser
 
 		if (method == NULL)
 			broken("method is not in the generated code", methods[i].path);
-		*served = (struct rpc_served){ &methods[i], find_handler(service, methods[i].name), method->input,
-					       method->output };
+		*served = (struct rpc_served){ .method = &methods[i],
+					       .handler = find_handler(service, methods[i].name),
+					       .input = method->input,
+					       .output = method->output };
 		check_sizes(served);
 	}
-}
-
-/* What has no class (health, reflection) is for operators. Lists and reports are shed first. */
-static void share_room(struct rpc_server *server)
-{
-	const int64_t all = server->limits.max_calls;
-	const int64_t common = all - (all + RESERVE - 1) / RESERVE;
-
-	server->room[CLASS_UNSPECIFIED] = server->room[CLASS_ADMIN] = server->room[CLASS_WORKER] = all;
-	server->room[CLASS_INTERACTIVE] = common > 0 ? common : 1;
-	server->room[CLASS_SHEDDABLE] = common * 3 / 4 > 0 ? common * 3 / 4 : 1;
 }
 
 static grpc_arg number(const char *name, int64_t value)
@@ -145,7 +135,7 @@ struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const st
 		broken("no memory", "server");
 	for (; *services != NULL; services++)
 		add_service(server, *services);
-	share_room(server);
+	rpc_admit_setup(server);
 	server->stopped.run = on_stopped;
 	server->patience = loop_timer_new(server->loop, out_of_patience, server);
 	server->sweep = loop_timer_new(server->loop, sweep, server);
@@ -180,7 +170,7 @@ void rpc_server_arena_back(struct rpc_server *server, struct arena *arena)
 
 static bool is_overdue(const struct rpc_server_call *sc, int64_t now)
 {
-	const int64_t latest = sc->started + MESSAGE_WITHIN;
+	const int64_t latest = sc->call.started + MESSAGE_WITHIN;
 
 	if (sc->message_here || sc->answered || sc->call.coroutine != NULL)
 		return false;
@@ -201,7 +191,7 @@ static void sweep(void *owner)
 			rpc_call_answer(sc);
 		}
 	}
-	server->sweeping = server->live > 0;
+	server->sweeping = rpc_admit_look(server) || server->live > 0;
 	if (server->sweeping)
 		loop_timer_set(server->sweep, SWEEP_EVERY);
 }

@@ -3,7 +3,8 @@
  *
  * Invariants
  * - Order of checks: known method, room (admission), policy, readable message, field rules, deadline. The handler sees only what passed all of them.
- * - At most limits.max_calls calls are in flight (a reserve is kept for workers, admins and health); one more is refused with OVERLOADED at once.
+ * - At most limits.max_calls calls are in flight (a reserve is kept for workers, admins and health), and no more are worked on at once than the process bears
+ *   (limit.h): work that others wait for goes before what a person waits for, and that before lists. One more is refused with OVERLOADED at once, and told when to come back.
  * - A handler fills a reply that was initialised for it and returns a status; the runtime packs and sends. Streaming handlers send with rpc_send().
  * - A call ends when it was answered and core has given back all that it was asked for; then its arena goes. No database connection is held while a reply is sent.
  * - Failures carry grpc-status-details-bin (google.rpc.Status with ErrorInfo, BadRequest, RetryInfo; AIP-193).
@@ -84,6 +85,9 @@ struct rpc_limits {
 	int64_t max_calls;   /* in flight, all classes together */
 	int64_t max_message; /* bytes of one request */
 	int64_t max_streams; /* per connection (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS) */
+	int64_t min_work,
+	    max_work;   /* bounds of the limit of what is worked on at once (limit.h); max_work 0: there is none */
+	int64_t target; /* microseconds of work that are never taken for congestion */
 };
 
 struct rpc_server;

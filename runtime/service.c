@@ -28,6 +28,7 @@ struct settings {
 	int log_level, log_format;
 	int64_t max_calls, max_message, max_streams;
 	int64_t read_connections, write_connections, group_limit, queue_limit, statement_timeout_ms;
+	int64_t min_work, max_work, target_ms, peer_slow_ms, peer_rest_ms, peer_calls;
 	int64_t drain_ms;
 };
 
@@ -58,11 +59,12 @@ struct service {
 static const char *const LEVELS[] = { "debug", "info", "warn", "error", "off", NULL };
 static const char *const FORMATS[] = { "json", "logfmt", NULL };
 
+/* house: long because it is one list */
 static enum config_outcome load_settings(struct service *service, int argc, char *argv[])
 {
 	struct settings *s = &service->settings;
 	const struct service_spec *spec = service->spec;
-	struct setting list[20 + PEERS_MAX + OWN_SETTINGS_MAX] = {
+	struct setting list[28 + PEERS_MAX + OWN_SETTINGS_MAX] = {
 		SETTING_TEXT("listen", &s->listen, spec->default_listen,
 			     "where calls are taken: unix:/path or host:port, several with commas"),
 		SETTING_SECRET("database", &s->database, NULL, "PostgreSQL connection string (libpq)"),
@@ -72,6 +74,16 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 		SETTING_INT("max-message-bytes", &s->max_message, 256 * 1024, 1024, 4 * 1024 * 1024,
 			    "size of one request"),
 		SETTING_INT("max-streams", &s->max_streams, 4096, 1, 100000, "calls at once on one connection"),
+		SETTING_INT("min-work", &s->min_work, 8, 1, 10000, "calls worked on at once, however slow they are"),
+		SETTING_INT("max-work", &s->max_work, 512, 1, 10000, "calls worked on at once, however fast they are"),
+		SETTING_INT("target-ms", &s->target_ms, 100, 1, 60000,
+			    "work that takes less is never taken for congestion"),
+		SETTING_INT("peer-slow-ms", &s->peer_slow_ms, 1000, 10, 600000,
+			    "a call to another service that takes longer counts as failed"),
+		SETTING_INT("peer-rest-ms", &s->peer_rest_ms, 5000, 10, 600000,
+			    "how long another service is not called once it fails"),
+		SETTING_INT("peer-calls", &s->peer_calls, 256, 2, 100000,
+			    "calls to one other service under way at once"),
 		SETTING_INT("db-read-connections", &s->read_connections, 2, 1, 64, "connections for reads"),
 		SETTING_INT("db-write-connections", &s->write_connections, 1, 1, 64, "connections for writes"),
 		SETTING_INT("db-group-limit", &s->group_limit, 64, 1, 1024, "units of work in one transaction"),
@@ -86,7 +98,7 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 			     "where others' bus-publish is, several with commas; empty: we poll"),
 		SETTING_SECRET("bus-key", &s->bus_key, "", "shared by all on the bus; needed for tcp"),
 	};
-	size_t n = 16;
+	size_t n = 22;
 
 	for (size_t i = 0; spec->peers != NULL && spec->peers[i].name != NULL && i < PEERS_MAX; i++) {
 		const struct service_peer *peer = &spec->peers[i];
@@ -232,7 +244,14 @@ static bool start_server(struct service *service)
 {
 	const struct settings *s = &service->settings;
 	const char **names = arena_array(service->arena, NAMES_MAX, sizeof(*names));
-	const struct rpc_limits limits = { s->max_calls, s->max_message, s->max_streams };
+	const struct rpc_limits limits = {
+		.max_calls = s->max_calls,
+		.max_message = s->max_message,
+		.max_streams = s->max_streams,
+		.min_work = s->min_work,
+		.max_work = s->max_work,
+		.target = s->target_ms * CLOCK_MILLISECOND,
+	};
 
 	service->core = rpc_core_new(service->loop);
 	service->server = rpc_server_new(service->core, service->db, all_services(service, names), &limits);
@@ -244,9 +263,14 @@ static bool start_server(struct service *service)
 static void start_peers(struct service *service)
 {
 	const struct service_peer *peers = service->spec->peers;
+	const struct settings *s = &service->settings;
+	const struct rpc_guard_options guard = { s->peer_slow_ms * CLOCK_MILLISECOND,
+						 s->peer_rest_ms * CLOCK_MILLISECOND, s->peer_calls };
 
-	for (size_t i = 0; peers != NULL && peers[i].name != NULL; i++)
-		*peers[i].client = rpc_client_new(service->core, service->spec->name, service->settings.peers[i]);
+	for (size_t i = 0; peers != NULL && peers[i].name != NULL; i++) {
+		*peers[i].client = rpc_client_new(service->core, service->spec->name, s->peers[i]);
+		rpc_client_guard(*peers[i].client, &guard);
+	}
 }
 
 static struct rpc_client *client_of(const struct service *service, const char *name)
