@@ -14,11 +14,18 @@
 #define OPTIONAL_GROUP 4  /* units of what is optional in one round trip */
 #define PASSED_OVER_MAX 8 /* groups that may go before what is optional */
 
+/* Lists, and what hands out events: nobody's order waits for them. */
+static bool is_optional(const struct call *call)
+{
+	const struct contract_method *method = call->method;
+
+	return call->call_class == CLASS_SHEDDABLE ||
+	       (method != NULL && (method->server_streaming || method->policy.call_class == CLASS_WORKER));
+}
+
 static struct link *queue_of(struct db *db, const struct db_unit *unit)
 {
-	const bool optional = unit->call->call_class == CLASS_SHEDDABLE;
-
-	return &db->queues[unit->class][optional ? DB_OPTIONAL : DB_NEEDED];
+	return &db->queues[unit->class][is_optional(unit->call) ? DB_OPTIONAL : DB_NEEDED];
 }
 
 static void leave_queue(struct db *db, struct db_unit *unit)

@@ -6,7 +6,7 @@
  * - While a round trip is under way, waiting units of the same class gather and go out as one transaction with one commit. Each still succeeds or fails on its own:
  *   a guarded statement that changes no row is an answer, not an error; when a statement of the group fails, its units are run again one by one.
  * - Any unit may therefore be run again (also on 40001 and 40P01), so it must contain nothing that cannot be.
- * - What is optional (a list, a report) waits while there is something else to do, but not for ever, goes in small groups, and never has all connections.
+ * - What is optional (a list, a report, events handed out) waits while there is something else to do, but not for ever, goes in small groups, and never has all connections.
  * - A request that has waited in the queue for more than half of its time, before anything of it was done, is refused with OVERLOADED: its client has
  *   little use for the answer, and those behind it have more. A call that ends while it is queued never goes to the server.
  * - Every unit has a deadline: the call's. What is left of it becomes the server's statement_timeout, and a timer of our own ends the wait when the server does not answer

@@ -79,18 +79,25 @@ static void learn(const struct limit *limit, struct limit_kind *kind, int64_t no
 	kind->since = now;
 }
 
+/* What allowed / actual says: 1 is no congestion, less is how much less there should be. Few things at once cannot be too many. */
+static double gradient_of(const struct limit *limit)
+{
+	const double gradient = limit->actual > 0 ? limit->allowed / limit->actual : 1;
+
+	if (gradient > 1 || limit->peak < 2 * limit->options.min)
+		return 1;
+	return gradient < GRADIENT_LEAST ? GRADIENT_LEAST : gradient;
+}
+
 static void end_window(struct limit *limit, int64_t now)
 {
-	double gradient = limit->actual > 0 ? limit->allowed / limit->actual : 1;
+	const double gradient = gradient_of(limit);
+	double size = limit->size;
 
-	if (gradient > 1)
-		gradient = 1;
-	if (gradient < GRADIENT_LEAST)
-		gradient = GRADIENT_LEAST;
-	/* What is hardly used shows nothing. */
-	if (in_use(limit))
-		resize(limit,
-		       limit->size + SMOOTHING * (limit->size * gradient + square_root(limit->size) - limit->size));
+	/* Congestion comes from what was there, not from what might have been. */
+	if (gradient < 1 && limit->peak < size)
+		size = limit->peak;
+	resize(limit, size + SMOOTHING * (size * gradient + square_root(size) - size));
 	limit->allowed = limit->actual = 0;
 	limit->count = 0;
 	limit->peak = limit->busy;

@@ -7,8 +7,8 @@
  * Invariants
  * - `busy` counts the work that is under way here. Who waits for somebody else (limit_leave() to limit_return()) holds no place meanwhile: another's slowness
  *   is not our congestion. Who comes back is never refused.
- * - The size lies between min and max. Every 100 ms it shrinks by up to a quarter while work takes longer than the target and longer than twice what
- *   that kind of work usually does; else it grows, if it is used at all.
+ * - The size lies between min and max. While work takes longer than the target and longer than twice what that kind of work usually does, it is every 100 ms up to
+ *   a quarter less than what was under way at once; else it grows, slowly. So a burst is welcome until it shows that it is too much.
  * - What a kind of work usually takes is learned in quiet times; in busy ones hardly, so that a long overload does not become usual.
  * - Of the size, OPTIONAL work gets half, NORMAL work nine tenths, and work that others wait for all of it.
  *

@@ -1,9 +1,10 @@
 /*
  * Who is let in, and who is told to come back later.
  *
- * Two bounds, because calls cost two things. Every call costs memory as long as it is here: `max_calls` in flight. Work costs the loop and the database: the limit
- * (limit.h) finds out how much of it they bear. Long polls and streams mostly wait, so they hold no place there, nor do operators' calls, which must work when
- * nothing else does; they have half of the room in flight at most.
+ * Three bounds, because calls cost three things. Every call costs memory as long as it is here: `max_calls` in flight. Work costs the loop and the database: one limit
+ * (limit.h) for all methods finds out how much they bear. What a method asks of peers costs them: a limit for each method, by the whole time, so that what the peers
+ * cannot bear is refused here, before any of them has worked for it; a peer that is slow closes the doors of those methods only that need it. Long polls and streams
+ * mostly wait, so they hold no place at either limit, nor do operators' calls, which must work when nothing else does; they have half of the room in flight at most.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,9 +12,17 @@
 #include "runtime/rpc_private.h"
 
 #define KEY_MAX 255
-#define RESERVE 16 /* one part of so many is kept for workers, operators and health */
+#define RESERVE 16    /* one part of so many is kept for workers, operators and health */
+#define DOOR_FACTOR 5 /* the target of all that a call takes, in targets of what it takes here */
 #define RETRY_AFTER_MS 200
 #define RETRY_OPTIONAL_MS 1000
+
+static void set_limit(const struct rpc_server *server, struct limit *limit, int factor)
+{
+	limit_init(limit, &(const struct limit_options){ .min = (int)server->limits.min_work,
+							 .max = (int)server->limits.max_work,
+							 .target = server->limits.target * factor });
+}
 
 /* What has no class (health, reflection) is for operators. Lists and reports are shed first. */
 void rpc_admit_setup(struct rpc_server *server)
@@ -25,9 +34,9 @@ void rpc_admit_setup(struct rpc_server *server)
 	server->room[CLASS_INTERACTIVE] = common > 0 ? common : 1;
 	server->room[CLASS_SHEDDABLE] = common * 3 / 4 > 0 ? common * 3 / 4 : 1;
 	server->limited = server->limits.max_work > 0;
-	limit_init(&server->limit, &(const struct limit_options){ .min = (int)server->limits.min_work,
-								  .max = (int)server->limits.max_work,
-								  .target = server->limits.target });
+	set_limit(server, &server->limit, 1);
+	for (size_t i = 0; i < server->n_methods; i++)
+		set_limit(server, &server->served[i].door, DOOR_FACTOR);
 }
 
 static struct status read_key(struct rpc_server_call *sc)
@@ -130,12 +139,16 @@ static enum limit_priority priority_of(const struct rpc_server_call *sc)
 
 struct status rpc_admit_work(struct rpc_server_call *sc)
 {
-	struct limit *limit = &sc->server->limit;
+	struct limit *limit = &sc->server->limit, *door = &sc->served->door;
 
 	if (!is_limited(sc))
 		return STATUS_OK;
-	if (!limit_enter(limit, priority_of(sc)))
+	if (!limit_enter(door, priority_of(sc)))
+		return refuse(sc, "calls of this method", door->busy);
+	if (!limit_enter(limit, priority_of(sc))) {
+		limit_exit(door, &sc->served->usual, 0, -1);
 		return refuse(sc, "calls at work", limit->busy);
+	}
 	sc->begun = clock_monotonic();
 	sc->call.limit = limit;
 	return STATUS_OK;
@@ -144,10 +157,11 @@ struct status rpc_admit_work(struct rpc_server_call *sc)
 /* What peers took is theirs. A call that no handler has seen says nothing. */
 void rpc_admit_done(struct rpc_server_call *sc)
 {
-	const int64_t now = sc->call.started + sc->duration;
+	const int64_t now = sc->call.started + sc->duration, took = now - sc->begun;
 
 	if (sc->call.limit == NULL)
 		return;
-	limit_exit(sc->call.limit, &sc->served->usual, now, sc->handled ? now - sc->begun - sc->call.away : -1);
+	limit_exit(&sc->served->door, &sc->served->usual, now, sc->handled ? took : -1);
+	limit_exit(sc->call.limit, &sc->served->usual_here, now, sc->handled ? took - sc->call.away : -1);
 	sc->call.limit = NULL;
 }

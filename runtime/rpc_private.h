@@ -71,7 +71,8 @@ struct rpc_served {
 	const struct contract_method *method; /* NULL: not served */
 	const struct rpc_method *handler;     /* NULL: not implemented */
 	const ProtobufCMessageDescriptor *input, *output;
-	struct limit_kind usual; /* what it takes */
+	struct limit door;                   /* of its calls at once, by the whole time that they take */
+	struct limit_kind usual, usual_here; /* what it takes; without what peers took of it */
 };
 
 enum rpc_phase {
@@ -89,9 +90,10 @@ struct rpc_server {
 	const struct contract *contract;
 	const struct contract_method *methods; /* all of the contract, */
 	struct rpc_served *served;             /* in the same order */
+	size_t n_methods;
 	struct rpc_limits limits;
 	int64_t room[CONTRACT_CLASSES]; /* calls that may be in flight when one of this class comes */
-	struct limit limit;             /* of those that are worked on */
+	struct limit limit;             /* of those that are worked on here, by the time that they take here */
 	bool limited;
 	uint64_t refused, refused_lately; /* for lack of room: since it began, since the last look; 0: there is room */
 

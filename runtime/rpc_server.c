@@ -128,6 +128,7 @@ struct rpc_server *rpc_server_new(struct rpc_core *core, struct db *db, const st
 	list_init(&server->calls);
 	server->contract = contract_load();
 	server->methods = contract_methods(server->contract, &count);
+	server->n_methods = count;
 	/* house: allocation because both live as long as the process */
 	server->served = calloc(count, sizeof(*server->served));
 	server->spare = calloc(SPARE_MAX, sizeof(struct arena *)); /* house: allocation because of the same */
