@@ -5,6 +5,7 @@
 
 #define WINDOW (100 * CLOCK_MILLISECOND)
 #define SAMPLES_LEAST 10
+#define CONGESTED_LEAST 3 /* windows in a row: a burst is over by then */
 #define TOLERANCE 2
 #define SMOOTHING 0.5
 #define GRADIENT_LEAST 0.5
@@ -94,10 +95,12 @@ static void end_window(struct limit *limit, int64_t now)
 	const double gradient = gradient_of(limit);
 	double size = limit->size;
 
+	limit->congested = gradient < 1 ? limit->congested + 1 : 0;
 	/* Congestion comes from what was there, not from what might have been. */
-	if (gradient < 1 && limit->peak < size)
+	if (limit->congested >= CONGESTED_LEAST && limit->peak < size)
 		size = limit->peak;
-	resize(limit, size + SMOOTHING * (size * gradient + square_root(size) - size));
+	if (limit->congested == 0 || limit->congested >= CONGESTED_LEAST)
+		resize(limit, size + SMOOTHING * (size * gradient + square_root(size) - size));
 	limit->allowed = limit->actual = 0;
 	limit->count = 0;
 	limit->peak = limit->busy;

@@ -8,7 +8,7 @@
  * - `busy` counts the work that is under way here. Who waits for somebody else (limit_leave() to limit_return()) holds no place meanwhile: another's slowness
  *   is not our congestion. Who comes back is never refused.
  * - The size lies between min and max. While work takes longer than the target and longer than twice what that kind of work usually does, it is every 100 ms up to
- *   a quarter less than what was under way at once; else it grows, slowly. So a burst is welcome until it shows that it is too much.
+ *   a quarter less than what was under way at once; else it grows, slowly. A burst that is over within 300 ms is no congestion.
  * - What a kind of work usually takes is learned in quiet times; in busy ones hardly, so that a long overload does not become usual.
  * - Of the size, OPTIONAL work gets half, NORMAL work nine tenths, and work that others wait for all of it.
  *
@@ -46,6 +46,7 @@ struct limit {
 	int busy;
 	int peak; /* of busy in this window */
 	int count;
+	int congested;          /* windows in a row */
 	double allowed, actual; /* microseconds, added up over this window */
 	int64_t window_end;
 };

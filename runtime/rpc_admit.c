@@ -13,7 +13,7 @@
 
 #define KEY_MAX 255
 #define RESERVE 16    /* one part of so many is kept for workers, operators and health */
-#define DOOR_FACTOR 5 /* the target of all that a call takes, in targets of what it takes here */
+#define DOOR_FACTOR 3 /* the target of all that a call takes, in targets of what it takes here */
 #define RETRY_AFTER_MS 200
 #define RETRY_OPTIONAL_MS 1000
 

@@ -76,7 +76,7 @@ static enum config_outcome load_settings(struct service *service, int argc, char
 		SETTING_INT("max-streams", &s->max_streams, 4096, 1, 100000, "calls at once on one connection"),
 		SETTING_INT("min-work", &s->min_work, 8, 1, 10000, "calls worked on at once, however slow they are"),
 		SETTING_INT("max-work", &s->max_work, 512, 1, 10000, "calls worked on at once, however fast they are"),
-		SETTING_INT("target-ms", &s->target_ms, 100, 1, 60000,
+		SETTING_INT("target-ms", &s->target_ms, 200, 1, 60000,
 			    "work that takes less is never taken for congestion"),
 		SETTING_INT("peer-slow-ms", &s->peer_slow_ms, 1000, 10, 600000,
 			    "a call to another service that takes longer counts as failed"),

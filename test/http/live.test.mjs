@@ -180,7 +180,7 @@ describe('what is refused', () => {
 			}
 			return true;
 		});
-		await refused(WATCH, {}, 429, 'OVERLOADED');
+		await refused(WATCH, {}, 503, 'OVERLOADED');
 		streams.pop().close();
 		await until('room again', async () => {
 			const stream = await Stream.open(WATCH);
