@@ -25,7 +25,7 @@ static void a_tombstone_refuses_its_shipment(void **state)
 	assert_same(&tombstone->base, &((const Shipping__Shipment *)reply)->base);
 	assert_string_equal(tombstone->order_id, "");
 	assert_string_equal(tombstone->etag, "1");
-	assert_int_equal(service_number(&COUNT_EVENTS), 1);
+	assert_int_equal(count_events(), 1);
 	assert_true(status_is(service_call("CreateShipment", NULL, &request->base, NULL), &SHIPMENT_CANCELLED));
 	assert_null(service_call("ListShipments", NULL, &list.base, &reply).reason);
 	found = reply;
@@ -53,7 +53,7 @@ static void a_cancelled_shipment_does_not_leave(void **state)
 	assert_true(status_is(try_to_dispatch(request->shipment_id), &SHIPMENT_CANCELLED));
 	assert_true(status_is(service_call("CreateShipment", NULL, &request->base, NULL), &SHIPMENT_CANCELLED));
 	assert_int_equal(get(request->shipment_id)->state, SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_CANCELLED);
-	assert_int_equal(service_number(&COUNT_EVENTS), 2);
+	assert_int_equal(count_events(), 2);
 }
 
 static void what_has_left_is_not_cancelled(void **state)

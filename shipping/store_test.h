@@ -164,7 +164,12 @@ static inline void assert_same(const ProtobufCMessage *a, const ProtobufCMessage
 	assert_true(str_equal(left, right));
 }
 
-static struct db_statement COUNT_EVENTS = DB_READ("count_events", "SELECT count(*) AS n FROM outbox");
+static inline int64_t count_events(void)
+{
+	static struct db_statement COUNT_EVENTS = DB_READ("count_events", "SELECT count(*) AS n FROM outbox");
+
+	return service_number(&COUNT_EVENTS);
+}
 static inline const Shipping__CancelShipmentRequest *cancel_of(const char *shipment_id)
 {
 	Shipping__CancelShipmentRequest *made = pb_new(service_arena(), &shipping__cancel_shipment_request__descriptor);
