@@ -3,36 +3,7 @@
 #include <string.h>
 
 #include "base/money.h"
-
-/* Text and attribute values alike: HTML Living Standard, 13.3 "escaping a string", and the apostrophe. */
-static void escaped(struct buf *page, const char *text)
-{
-	static const struct {
-		char byte;
-		const char *entity;
-	} ENTITIES[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" } };
-
-	for (; *text != '\0'; text++) {
-		const char *entity = NULL;
-
-		for (size_t i = 0; i < sizeof(ENTITIES) / sizeof(ENTITIES[0]); i++) {
-			if (ENTITIES[i].byte == *text)
-				entity = ENTITIES[i].entity;
-		}
-		if (entity != NULL)
-			buf_text(page, entity);
-		else
-			buf_byte(page, *text);
-	}
-}
-
-/* <tag>text</tag>, where tag may have attributes. */
-static void element(struct buf *page, const char *tag, const char *text)
-{
-	buf_printf(page, "<%s>", tag);
-	escaped(page, text);
-	buf_printf(page, "</%.*s>", (int)strcspn(tag, " "), tag);
-}
+#include "runtime/document.h"
 
 /* "1,234.56": thousands are set apart, as people read them. */
 static char *grouped(struct arena *arena, const Common__Money *money)
@@ -66,45 +37,14 @@ static char *percent(struct arena *arena, int32_t basis_points)
 	return arena_printf(arena, "%d.%02d%%", whole, rest);
 }
 
-static void fact(struct buf *page, const char *term, const char *value)
-{
-	element(page, "dt", term);
-	element(page, "dd", value);
-}
-
-static void head(struct buf *page, const Billing__Invoice *invoice)
-{
-	buf_text(page, "<header class=\"head\">\n");
-	element(page, "h1", arena_printf(page->arena, "Invoice %s", invoice->number));
-	buf_text(page, "\n<p>Quayside</p>\n</header>\n");
-}
-
-static void address_line(struct buf *page, const char *text)
-{
-	if (*text == '\0')
-		return;
-	escaped(page, text);
-	buf_text(page, "<br>");
-}
-
 static void parties(struct buf *page, const Billing__Invoice *invoice)
 {
-	const Common__Address *address = invoice->billing_address;
-
-	buf_text(page, "<div class=\"parties\">\n<section>\n<h2>Billed to</h2>\n<address>");
-	if (strcmp(invoice->customer_name, address->recipient) != 0)
-		address_line(page, invoice->customer_name);
-	address_line(page, address->recipient);
-	address_line(page, address->line1);
-	address_line(page, address->line2);
-	address_line(page, arena_printf(page->arena, "%s%s%s", address->postal_code,
-					*address->postal_code == '\0' ? "" : " ", address->city));
-	address_line(page, address->region);
-	escaped(page, address->country_code);
-	buf_text(page, "</address>\n</section>\n<dl>\n");
-	fact(page, "Issued", invoice->issue_date);
-	fact(page, "Due", invoice->due_date);
-	fact(page, "Order", invoice->order_number);
+	buf_text(page, "<div class=\"parties\">\n<section>\n<h2>Billed to</h2>\n");
+	document_address(page, invoice->customer_name, invoice->billing_address);
+	buf_text(page, "\n</section>\n<dl>\n");
+	document_fact(page, "Issued", invoice->issue_date);
+	document_fact(page, "Due", invoice->due_date);
+	document_fact(page, "Order", invoice->order_number);
 	buf_text(page, "\n</dl>\n</div>\n");
 }
 
@@ -114,24 +54,24 @@ static void parties(struct buf *page, const Billing__Invoice *invoice)
 static void line_row(struct buf *page, const Billing__InvoiceLine *line)
 {
 	buf_text(page, "<tr>");
-	element(page, "td", line->sku);
-	element(page, "th scope=\"row\"", line->name);
-	element(page, NUMBER_CELL, arena_printf(page->arena, "%lld", (long long)line->quantity));
-	element(page, NUMBER_CELL, grouped(page->arena, line->unit_price));
-	element(page, NUMBER_CELL, percent(page->arena, line->tax_rate_basis_points));
-	element(page, NUMBER_CELL, grouped(page->arena, line->net));
+	document_element(page, "td", line->sku);
+	document_element(page, "th scope=\"row\"", line->name);
+	document_element(page, NUMBER_CELL, arena_printf(page->arena, "%lld", (long long)line->quantity));
+	document_element(page, NUMBER_CELL, grouped(page->arena, line->unit_price));
+	document_element(page, NUMBER_CELL, percent(page->arena, line->tax_rate_basis_points));
+	document_element(page, NUMBER_CELL, grouped(page->arena, line->net));
 	buf_text(page, "</tr>\n");
 }
 
 static void lines(struct buf *page, const Billing__Invoice *invoice)
 {
 	buf_text(page, "<table class=\"lines\">\n<thead><tr>");
-	element(page, "th scope=\"col\"", "SKU");
-	element(page, "th scope=\"col\"", "Item");
-	element(page, NUMBER_HEAD, "Quantity");
-	element(page, NUMBER_HEAD, "Unit price");
-	element(page, NUMBER_HEAD, "Tax");
-	element(page, NUMBER_HEAD, "Net");
+	document_element(page, "th scope=\"col\"", "SKU");
+	document_element(page, "th scope=\"col\"", "Item");
+	document_element(page, NUMBER_HEAD, "Quantity");
+	document_element(page, NUMBER_HEAD, "Unit price");
+	document_element(page, NUMBER_HEAD, "Tax");
+	document_element(page, NUMBER_HEAD, "Net");
 	buf_text(page, "</tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < invoice->n_lines; i++)
 		line_row(page, invoice->lines[i]);
@@ -141,8 +81,8 @@ static void lines(struct buf *page, const Billing__Invoice *invoice)
 static void total_row(struct buf *page, const char *label, const Common__Money *money)
 {
 	buf_text(page, "<tr>");
-	element(page, "th scope=\"row\"", label);
-	element(page, "td", with_currency(page->arena, money));
+	document_element(page, "th scope=\"row\"", label);
+	document_element(page, "td", with_currency(page->arena, money));
 	buf_text(page, "</tr>\n");
 }
 
@@ -177,24 +117,16 @@ static void foot(struct buf *page, const Billing__Invoice *invoice)
 		text = arena_printf(page->arena, "Please pay %s by %s, quoting %s.",
 				    with_currency(page->arena, invoice->open), invoice->due_date, invoice->number);
 	buf_text(page, "<footer>\n");
-	element(page, "p", text);
+	document_element(page, "p", text);
 	buf_text(page, "\n</footer>\n");
 }
 
-struct str invoice_document(struct arena *arena, const Billing__Invoice *invoice)
+void invoice_document(struct buf *page, const Billing__Invoice *invoice)
 {
-	struct buf page = buf_new(arena);
-
-	buf_text(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Invoice ");
-	escaped(&page, invoice->number);
-	buf_text(&page, "</title>\n<link rel=\"stylesheet\" href=\"/css/document.css\">\n</head>\n<body>\n<main "
-			"class=\"document\">\n");
-	head(&page, invoice);
-	parties(&page, invoice);
-	lines(&page, invoice);
-	totals(&page, invoice);
-	foot(&page, invoice);
-	buf_text(&page, "</main>\n</body>\n</html>\n");
-	return (struct str){ page.data, page.len };
+	document_open(page, arena_printf(page->arena, "Invoice %s", invoice->number));
+	parties(page, invoice);
+	lines(page, invoice);
+	totals(page, invoice);
+	foot(page, invoice);
+	document_close(page);
 }

@@ -1,13 +1,9 @@
 /*
- * document: an invoice as a page of HTML for screen and printer. Pure.
- *
- * Invariants
- * - Everything that is not ours is escaped: no text of a customer or a product becomes markup.
- * - The page needs one thing besides itself, the style sheet /css/document.css; without it the page still reads well.
- *   Its classes are document, head, parties, lines, totals, and number for cells of the lines.
+ * document: an invoice as a page for screen and printer (runtime/document.h). Pure.
  *
  * Usage
- *     struct str html = invoice_document(call->arena, invoice);
+ *     struct buf page = buf_new(call->arena);
+ *     invoice_document(&page, invoice);
  */
 #ifndef QUAYSIDE_BILLING_DOCUMENT_H
 #define QUAYSIDE_BILLING_DOCUMENT_H
@@ -16,6 +12,6 @@
 #include "quayside/billing/v1/billing.pb-c.h"
 
 /* The invoice must be whole, with what rules derive. */
-struct str invoice_document(struct arena *arena, const Billing__Invoice *invoice);
+void invoice_document(struct buf *page, const Billing__Invoice *invoice);
 
 #endif

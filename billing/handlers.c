@@ -7,6 +7,7 @@
 #include "billing/rules.h"
 #include "billing/store.h"
 #include "quayside/billing/v1/events.pb-c.h"
+#include "runtime/document.h"
 #include "runtime/page.h"
 #include "runtime/pb.h"
 #include "runtime/types.h"
@@ -183,16 +184,14 @@ static struct status render_invoice(struct call *call, const Billing__RenderInvo
 				    Common__Document *reply)
 {
 	Billing__Invoice *invoice = pb_new(call->arena, &billing__invoice__descriptor);
-	struct str html;
+	struct buf page = buf_new(call->arena);
 
 	if (request->format == BILLING__DOCUMENT_FORMAT__DOCUMENT_FORMAT_PDF)
 		return status_printf(call->arena, &NOT_IMPLEMENTED,
 				     "Invoices are rendered as HTML only: leave the format out.");
 	TRY(load(call, request->invoice_id, invoice, NULL));
-	html = invoice_document(call->arena, invoice);
-	reply->content_type = arena_strdup(call->arena, "text/html; charset=utf-8");
-	reply->file_name = arena_printf(call->arena, "%s.html", invoice->number);
-	reply->content = (ProtobufCBinaryData){ html.len, arena_memdup(call->arena, html.data, html.len) };
+	invoice_document(&page, invoice);
+	document_reply(call->arena, &page, arena_printf(call->arena, "%s.html", invoice->number), reply);
 	return STATUS_OK;
 }
 

@@ -1,10 +1,12 @@
 #include "shipping/handlers.h"
 
 #include "quayside/shipping/v1/events.pb-c.h"
+#include "runtime/document.h"
 #include "runtime/page.h"
 #include "runtime/pb.h"
 #include "runtime/types.h"
 #include "runtime/write.h"
+#include "shipping/document.h"
 #include "shipping/rules.h"
 #include "shipping/store.h"
 
@@ -14,6 +16,7 @@ RPC_UNARY(list_shipments, Shipping__ListShipmentsRequest, Shipping__ListShipment
 RPC_UNARY(dispatch_shipment, Shipping__DispatchShipmentRequest, Shipping__Shipment);
 RPC_UNARY(deliver_shipment, Shipping__DeliverShipmentRequest, Shipping__Shipment);
 RPC_UNARY(cancel_shipment, Shipping__CancelShipmentRequest, Shipping__Shipment);
+RPC_UNARY(render_packing_slip, Shipping__RenderPackingSlipRequest, Common__Document);
 RPC_UNARY(list_shipment_history, Shipping__ListShipmentHistoryRequest, Shipping__ListShipmentHistoryResponse);
 
 static const char *state_name(Shipping__ShipmentState state)
@@ -204,6 +207,20 @@ static struct status cancel_shipment(struct call *call, const Shipping__CancelSh
 	return status_of(&CONCURRENT_CHANGE);
 }
 
+static struct status render_packing_slip(struct call *call, const Shipping__RenderPackingSlipRequest *request,
+					 Common__Document *reply)
+{
+	Shipping__Shipment *shipment = pb_new(call->arena, &shipping__shipment__descriptor);
+	struct buf page = buf_new(call->arena);
+
+	TRY(store_get(call, request->shipment_id, shipment, NULL));
+	TRY(shipment_packable(shipment));
+	packing_slip(&page, shipment);
+	document_reply(call->arena, &page, arena_printf(call->arena, "packing-slip-%s.html", shipment->shipment_id),
+		       reply);
+	return STATUS_OK;
+}
+
 static struct status list_shipment_history(struct call *call, const Shipping__ListShipmentHistoryRequest *request,
 					   Shipping__ListShipmentHistoryResponse *reply)
 {
@@ -218,6 +235,7 @@ static const struct rpc_method methods[] = {
 	RPC_METHOD("DispatchShipment", dispatch_shipment),
 	RPC_METHOD("DeliverShipment", deliver_shipment),
 	RPC_METHOD("CancelShipment", cancel_shipment),
+	RPC_METHOD("RenderPackingSlip", render_packing_slip),
 	RPC_METHOD("ListShipmentHistory", list_shipment_history),
 	RPC_METHODS_END,
 };

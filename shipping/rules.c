@@ -217,3 +217,8 @@ struct status shipment_cancel(Shipping__Shipment *shipment, bool *ret_changed)
 	*ret_changed = !before;
 	return STATUS_OK;
 }
+
+struct status shipment_packable(const Shipping__Shipment *shipment)
+{
+	return shipment->state == CANCELLED ? status_of(&SHIPMENT_CANCELLED) : STATUS_OK;
+}

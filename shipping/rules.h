@@ -52,6 +52,9 @@ struct status shipment_dispatch(struct arena *arena, Shipping__Shipment *shipmen
 /* It has arrived at this time. */
 struct status shipment_deliver(Shipping__Shipment *shipment, Google__Protobuf__Timestamp *time) MUST_USE;
 
+/* May it be packed, or what was packed be told? Fails with SHIPMENT_CANCELLED. */
+struct status shipment_packable(const Shipping__Shipment *shipment) MUST_USE;
+
 /*
  * It is not to leave. One that is not known is given as a message with nothing but its id. *ret_changed is false when it
  * had been cancelled before, which is no error: whoever stops a shipment may ask again.

@@ -189,6 +189,34 @@ static void one_of_many_dispatches(void **state)
 	assert_int_equal(count_events(), 2);
 }
 
+static struct status render(const char *shipment_id, void **ret_document)
+{
+	Shipping__RenderPackingSlipRequest request = SHIPPING__RENDER_PACKING_SLIP_REQUEST__INIT;
+
+	request.shipment_id = text(shipment_id);
+	return service_call("RenderPackingSlip", NULL, &request.base, ret_document);
+}
+
+static void a_packing_slip_is_for_what_may_be_packed(void **state)
+{
+	const Shipping__CreateShipmentRequest *request = new_shipment("ORD-1", "Ada Byron");
+	const Common__Document *document;
+	void *reply;
+
+	(void)state;
+	assert_true(status_is(render(request->shipment_id, NULL), &NOT_FOUND));
+	create(request);
+	assert_null(render(request->shipment_id, &reply).reason);
+	document = reply;
+	assert_string_equal(document->content_type, "text/html; charset=utf-8");
+	assert_non_null(strstr(document->file_name, request->shipment_id));
+	assert_non_null(
+	    strstr(arena_strndup(service_arena(), (const char *)document->content.data, document->content.len),
+		   "<h1>Packing slip ORD-1</h1>"));
+	assert_null(try_to_cancel(request->shipment_id, NULL).reason);
+	assert_true(status_is(render(request->shipment_id, NULL), &SHIPMENT_CANCELLED));
+}
+
 static Shipping__ListShipmentsResponse *list(const Shipping__ListShipmentsRequest *request)
 {
 	void *reply;
@@ -297,6 +325,7 @@ int main(void)
 		STORE_TEST(history_and_events_tell_all_of_it),
 		STORE_TEST(what_is_not_allowed_changes_nothing),
 		STORE_TEST(one_of_many_dispatches),
+		STORE_TEST(a_packing_slip_is_for_what_may_be_packed),
 		STORE_TEST(lists_are_in_order_and_complete),
 		STORE_TEST(a_search_finds_all_words),
 		STORE_TEST(a_page_token_belongs_to_its_filters),
