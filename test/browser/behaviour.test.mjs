@@ -161,6 +161,39 @@ describe('the back office', () => {
 		await until('the goods to be back', async () => (await office.get('/v1/stock?sku=DESK-1')).levels[0].available === before.available);
 	});
 
+	it('dispatches a part, and cancels what has not left', async () => {
+		const order = await office.order(await office.customer('In Parts Ltd'), [['DESK-1', 5]]);
+		const { shipmentId } = await office.place(order);
+		await browser.open(`/shipments/${shipmentId}`);
+		await browser.press('Dispatch');
+		await browser.fill({ 'Writing desk': '6' });
+		await dialog(browser).getByRole('button', { name: 'Dispatch' }).click();
+		await browser.page.getByRole('alert').getByText('a whole number from 0 to 5').waitFor();
+		await browser.fill({ 'Writing desk': '2' });
+		await browser.audit();
+		await dialog(browser).getByRole('button', { name: 'Dispatch' }).click();
+		await browser.inState('On its way');
+		await browser.page.getByRole('main').getByRole('link', { name: order.number }).click();
+		await browser.inState('Partly shipped');
+		await browser.see('2 shipped');
+		await browser.see('To be packed');
+		await browser.press('Cancel order');
+		await browser.audit();
+		await dialog(browser).getByRole('button', { name: 'Cancel order' }).click();
+		await browser.see('3 cancelled');
+		await browser.inState('Completed');
+		const { reservations } = await office.get(`/v1/reservations?orderId=${order.orderId}`);
+		assert.deepEqual(reservations.map(({ quantity, state }) => [quantity, state]), [['2', 'RESERVATION_STATE_FULFILLED']]);
+	});
+
+	it('shows a packing slip on paper', async () => {
+		const { shipmentId } = await office.place(await office.order(await office.customer('Slip Ltd'), [['DESK-1', 3]]));
+		await browser.open(`/shipments/${shipmentId}`);
+		const [slip] = await Promise.all([browser.page.waitForEvent('popup'), browser.page.getByRole('link', { name: 'Packing slip' }).click()]);
+		await slip.getByRole('heading', { name: /^Packing slip ORD-/ }).waitFor();
+		await slip.getByRole('row', { name: 'DESK-1 Writing desk 3' }).waitFor();
+	});
+
 	it('removes an item and adjusts stock', async () => {
 		await office.product('LAMP-1', 'Desk lamp', 10);
 		const order = await office.order(await office.customer('Remover'), [['DESK-1', 1], ['LAMP-1', 2]]);

@@ -22,9 +22,12 @@ export function EditDialog({ order, path, close }) {
 export function CancelDialog({ order, path, close }) {
 	const [seen] = useState(order);
 	const form = { initial: { reason: '' }, send: (body, key) => send('POST', `${path}:cancel`, { key, etag: seen.etag, body }) };
+	const { what, said } = seen.state === 'ORDER_STATE_PARTLY_SHIPPED'
+		? { what: 'What has not left yet stays here, and its goods are given back. What has left stays sold.', said: 'The rest of the order is cancelled.' }
+		: { what: 'Its goods are given back.', said: 'Order cancelled.' };
 	return html`
-		<${FormDialog} title="Cancel ${seen.number}" action="Cancel order" said="Order cancelled." danger=${true} form=${form} close=${close}>
-			<p>Its goods are given back. This cannot be undone.</p>
+		<${FormDialog} title="Cancel ${seen.number}" action="Cancel order" said=${said} danger=${true} form=${form} close=${close}>
+			<p>${what} This cannot be undone.</p>
 			<${TextField} name="reason" label="Reason" maxlength="200" />
 		<//>`;
 }

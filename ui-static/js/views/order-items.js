@@ -16,11 +16,17 @@ import { Link, Money, Quantity, State } from '../ui/values.js';
 const COLUMNS = [
 	{ label: 'Product', cell: (one) => html`<${Link} to="/products/${one.sku}">${one.name}<//> <span class="muted minor">${one.sku}</span>` },
 	{ label: 'State', cell: (one) => html`<${State} of=${itemState} value=${one.state} />`, minor: true },
-	{ label: 'Packages', cell: (one) => html`<${Quantity} value=${one.quantity} />`, end: true },
+	{ label: 'Packages', cell: (one) => html`<${Quantity} value=${one.quantity} />${what(one)}`, end: true },
 	{ label: 'Net price', cell: (one) => html`<${Money} value=${one.unitPrice} />`, end: true, minor: true },
 	{ label: 'Tax', cell: (one) => formatTaxRate(one.taxRateBasisPoints), end: true, minor: true },
 	{ label: 'Net', cell: (one) => html`<${Money} value=${one.net} />`, end: true },
 ];
+
+/** What became of the packages, where it is not the same for all. */
+function what({ quantity, shippedQuantity = '0', cancelledQuantity = '0' }) {
+	const parts = [[shippedQuantity, 'shipped'], [cancelledQuantity, 'cancelled']].filter(([count]) => count !== '0' && count !== quantity);
+	return parts.map(([count, word]) => html`<br /><span class="muted">${formatQuantity(count)} ${word}</span>`);
+}
 
 export function OrderItems({ order, path }) {
 	const [asked, ask] = useState();

@@ -51,6 +51,9 @@ function Details({ order }) {
 		]} />`;
 }
 
+/** What has left cannot be cancelled; the rest of a partly shipped order can. */
+const CANCELLABLE = ['OPEN', 'PLACED', 'PARTLY_SHIPPED'];
+
 const DIALOGS = { edit: EditDialog, cancel: CancelDialog, place: PlaceDialog };
 
 function Actions({ order, path }) {
@@ -59,7 +62,7 @@ function Actions({ order, path }) {
 	const isOpen = order.state === 'ORDER_STATE_OPEN';
 	return html`
 		<button type="button" onClick=${() => open('edit')}>Edit</button>
-		${isOpen && html`<button type="button" onClick=${() => open('cancel')}>Cancel order</button>`}
+		${CANCELLABLE.includes(orderState.short(order.state)) && html`<button type="button" onClick=${() => open('cancel')}>Cancel order</button>`}
 		${isOpen && Boolean(order.items?.length) && html`<button type="button" class="primary" onClick=${() => open('place')}>Place order</button>`}
 		${Dialog && html`<${Dialog} order=${order} path=${path} close=${() => open(undefined)} />`}`;
 }
@@ -78,7 +81,8 @@ function Progress({ order }) {
 	if (at < 0) return html`<p class="notice">${orderState.label(order.state)}${order.stateReason && `: ${formatReason(order.stateReason)}`}</p>`;
 	const finished = state === 'COMPLETED';
 	return html`
-		${order.stateReason && html`<p class="notice notice-wait">The order could not be placed: ${formatReason(order.stateReason)}</p>`}
+		${state === 'OPEN' && order.stateReason && html`
+			<p class="notice notice-wait">The order could not be placed: ${formatReason(order.stateReason)}</p>`}
 		<ol class="progress" aria-label="Progress">
 			${STEPS.map(([label], index) => {
 				const done = index < at || finished;

@@ -2,9 +2,10 @@
 import { html, useState } from '../../vendor/htm-preact.js';
 import { get, segment, send } from '../api.js';
 import { invoiceState, shipmentState } from '../enums.js';
+import { formatQuantity, parseDecimal } from '../format.js';
 import { useLive } from '../live.js';
 import { FormDialog } from '../ui/dialog.js';
-import { TextField } from '../ui/fields.js';
+import { NumberField, TextField } from '../ui/fields.js';
 import { History } from '../ui/history.js';
 import { Card, Facts, Page } from '../ui/page.js';
 import { Table } from '../ui/table.js';
@@ -81,6 +82,8 @@ function Actions({ shipment, path }) {
 	const [dialog, open] = useState();
 	const close = () => open(undefined);
 	return html`
+		${shipment.state !== 'SHIPMENT_STATE_CANCELLED' && html`
+			<a class="button" href="${path}:packingSlip" target="_blank" rel="noopener">Packing slip</a>`}
 		${shipment.state === 'SHIPMENT_STATE_PENDING' && html`
 			<button type="button" class="primary" onClick=${() => open('dispatch')}>Dispatch</button>`}
 		${shipment.state === 'SHIPMENT_STATE_DISPATCHED' && html`
@@ -90,18 +93,34 @@ function Actions({ shipment, path }) {
 }
 
 function DispatchDialog({ shipment, path, close }) {
-	const [seen] = useState(shipment.etag);
+	const [{ etag, lines }] = useState(shipment);
 	const form = {
-		initial: { carrier: '', trackingNumber: '', trackingUrl: '' },
-		send: (body, key) => send('POST', `${path}:dispatch`, { key, etag: seen, body }),
+		initial: { carrier: '', trackingNumber: '', trackingUrl: '', quantities: lines.map((line) => line.quantity) },
+		prepare: ({ quantities, ...values }, fail) => ({ ...values, lines: leaving(lines, quantities, fail) }),
+		send: (body, key) => send('POST', `${path}:dispatch`, { key, etag, body }),
 	};
+	const divisible = lines.length > 1 || lines[0].quantity !== '1';
 	return html`
 		<${FormDialog} title="Dispatch" action="Dispatch" said="Shipment dispatched." form=${form} close=${close}>
-			<p>All goods of this shipment leave the warehouse. The invoice is issued by itself.</p>
+			<p>What leaves the warehouse is invoiced by itself. ${divisible && 'What does not stays behind as a shipment of its own.'}</p>
+			${divisible && lines.map((line, index) => html`
+				<${NumberField} name="quantities[${index}]" label=${line.name} required=${true} hint="Packages that leave, of ${formatQuantity(line.quantity)}" />`)}
 			<${TextField} name="carrier" label="Carrier" maxlength="50" suggestions=${CARRIERS} />
 			<${TextField} name="trackingNumber" label="Tracking number" maxlength="60" />
 			<${TextField} name="trackingUrl" label="Tracking address" type="url" maxlength="500" hint="Starts with https://" />
 		<//>`;
+}
+
+/** The lines that leave; none means all. */
+function leaving(lines, quantities, fail) {
+	const parts = lines.map(({ itemId, quantity }, index) => {
+		const number = parseDecimal(quantities[index], 0);
+		if (number === undefined || number < 0n || number > BigInt(quantity)) fail(`quantities[${index}]`, `a whole number from 0 to ${formatQuantity(quantity)}`);
+		return { itemId, quantity: String(number ?? 0) };
+	});
+	if (parts.every(({ quantity }) => quantity === '0')) fail('quantities[0]', 'nothing would leave');
+	const whole = parts.every(({ quantity }, index) => quantity === lines[index].quantity);
+	return whole ? undefined : parts.filter(({ quantity }) => quantity !== '0');
 }
 
 function DeliverDialog({ shipment, path, close }) {
