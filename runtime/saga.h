@@ -162,6 +162,9 @@ struct status saga_get(struct call *call, const char *saga_id, struct saga_row *
 /* Makes a parked saga due, under the call's key. Not applied: it is not parked, or not after so many retries (write->version - 1). */
 struct status saga_retry(struct call *call, struct write *write) MUST_USE;
 
+/* Deletes some of those that ended 90 days ago or earlier: a step of maintenance. */
+struct status saga_forget(struct call *call) MUST_USE;
+
 /* ---- SQL ---- */
 
 #define SAGA_LIVE_ "state IN ('RUNNING', 'COMPENSATING')"

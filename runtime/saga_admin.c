@@ -27,6 +27,12 @@ static struct db_statement RETRY_SAGA = DB_WRITE(
 				       "retries + 1, attempts = 0, run_time = now(), deadline = now() + (deadline - create_time), update_time = now()"
 				       " FROM accepted WHERE saga_id = :aggregate_id::uuid)" WRITE_END);
 
+/* Its steps go with it. What is not at its end is never too old. */
+static struct db_statement FORGET_SAGAS = DB_WRITE(
+    "forget_sagas",
+    "DELETE FROM saga WHERE saga_id IN (SELECT saga_id FROM saga WHERE create_time < now() - interval '90 days'"
+    " AND state IN ('COMPLETED', 'COMPENSATED', 'REFUSED') ORDER BY create_time LIMIT 1000)");
+
 static void read_row(const struct db_rows *rows, size_t row, struct saga_row *ret_row)
 {
 	*ret_row = (struct saga_row){ .saga_id = db_text(rows, row, "saga_id"),
@@ -98,4 +104,9 @@ struct status saga_retry(struct call *call, struct write *write)
 	if (write->applied)
 		sagas_wake(0);
 	return STATUS_OK;
+}
+
+struct status saga_forget(struct call *call)
+{
+	return db_run(call, db_unit(call, &FORGET_SAGAS));
 }

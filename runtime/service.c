@@ -323,6 +323,8 @@ static struct status forget_keys(struct call *call)
 
 static const struct service_step FORGET_KEYS_STEP = { "forget_keys", KEYS_PERIOD, forget_keys };
 
+static const struct service_step FORGET_SAGAS_STEP = { "forget_sagas", KEYS_PERIOD, saga_forget };
+
 static struct status run_step(struct call *call, void *context)
 {
 	struct step_state *state = context;
@@ -371,6 +373,8 @@ static void start_steps(struct service *service)
 	const struct service_step *steps = service->spec->steps;
 
 	add_step(service, &FORGET_KEYS_STEP);
+	if (service->spec->sagas != NULL)
+		add_step(service, &FORGET_SAGAS_STEP);
 	add_step(service, &FORGET_EVENTS);
 	for (size_t i = 0; steps != NULL && steps[i].name != NULL; i++)
 		add_step(service, &steps[i]);
