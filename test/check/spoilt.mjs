@@ -217,6 +217,12 @@ export const SPOILT = [
 	},
 	{ id: 'EVT-1', name: 'a position that nobody has', shipping: () => 'UPDATE outbox SET position = position + 1 WHERE position > 2; UPDATE outbox_sequence SET last = last + 1', ordering: () => `UPDATE consumer_cursor SET position = position + 1 WHERE producer = 'shipping'` },
 	{ id: 'EVT-1', name: 'two events in one position', customers: () => 'INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT * FROM outbox WHERE position = 1' },
+	{
+		name: 'old events, deleted as they may be',
+		warehouse: () => 'DELETE FROM outbox WHERE position <= 4; UPDATE outbox_sequence SET forgotten = 4',
+		customers: () => 'DELETE FROM outbox; UPDATE outbox_sequence SET forgotten = last',
+	},
+	{ id: 'EVT-1', name: 'an event deleted among others', ordering: () => 'DELETE FROM outbox WHERE position = 1; UPDATE outbox_sequence SET forgotten = 2' },
 	{ id: 'EVT-1', name: 'events that are called deleted and are not', customers: () => 'UPDATE outbox_sequence SET forgotten = 1' },
 	{ id: 'EVT-1', name: 'a counter behind', customers: () => 'UPDATE outbox_sequence SET last = last - 1' },
 	{ id: 'EVT-1', name: 'an event that was never numbered', customers: () => 'UPDATE outbox SET position = NULL' },
