@@ -20,6 +20,7 @@ static struct {
 	const struct reason *reason; /* EVENT_REJECTED: by event_reject(); NULL: it does not fail */
 	int other_failures;          /* first, this often: PEER_UNAVAILABLE */
 	bool skips;                  /* events have no effect */
+	bool overtaken;              /* another process parks the first event while this one is at it */
 	int tries;                   /* that failed */
 } plan;
 
@@ -46,9 +47,20 @@ static struct status take_effect(struct call *call, const Events__Event *event)
 	return status_of(&CONCURRENT_CHANGE);
 }
 
+static void park_elsewhere(void)
+{
+	pg_execute(conninfo,
+		   "UPDATE consumer_cursor SET position = 1, parkings = parkings + 1;"
+		   " INSERT INTO event_parked VALUES ('self', 1, gen_random_uuid(), 'x', '', '', 1, 0, now())");
+}
+
 static struct status on_duration(struct call *call, const Events__Event *event, const void *payload)
 {
 	(void)payload;
+	if (plan.overtaken && event->position == 1) {
+		park_elsewhere();
+		return event_skip(call, event);
+	}
 	if (plan.reason != NULL && strcmp(event->aggregate_id, plan.fails) == 0 &&
 	    event->aggregate_version >= plan.fails_from) {
 		plan.tries++;
@@ -80,6 +92,8 @@ static int open_parking(void **state)
 /* ---- What is there ---- */
 
 static struct db_statement CURSOR = DB_WRITE("cursor", "SELECT coalesce(max(position), 0) AS n FROM consumer_cursor");
+static struct db_statement COUNT_NUMBERED =
+    DB_WRITE("count_numbered", "SELECT count(*) AS n FROM outbox WHERE position IS NOT NULL");
 static struct db_statement COUNT_PARKED = DB_WRITE("count_parked", "SELECT count(*) AS n FROM event_parked");
 static struct db_statement FIRST_ATTEMPTS =
     DB_WRITE("first_attempts", "SELECT attempts AS n FROM event_parked ORDER BY position LIMIT 1");
@@ -310,6 +324,19 @@ static struct status a_requeued_event_waits_for_others(struct call *call)
 	return STATUS_OK;
 }
 
+/* What a process does not know of yet holds it up all the same: the second event does not overtake the first one. */
+static struct status a_parking_elsewhere_holds_from_the_first_moment(struct call *call)
+{
+	plan.overtaken = true;
+	TRY(tell(call, "x", 1, 3));
+	await_number(call, &COUNT_NUMBERED, 3);
+	events_consume(scene.events, &CONSUMER, NULL);
+	await_number(call, &CURSOR, 3);
+	assert_int_equal(number(call, &EFFECTS_X), 0);
+	assert_int_equal(number(call, &COUNT_PARKED), 3);
+	return STATUS_OK;
+}
+
 /* Two consumers of one name, as in two processes: what one of them has parked, the other one parks behind. */
 static struct status processes_agree_on_what_is_parked(struct call *call)
 {
@@ -369,6 +396,7 @@ int main(void)
 		TEST(events_without_effect_leave_the_parking_too),
 		TEST(what_fails_again_stays_parked),
 		TEST(a_requeued_event_waits_for_others),
+		TEST(a_parking_elsewhere_holds_from_the_first_moment),
 		TEST(processes_agree_on_what_is_parked),
 		TEST(parked_events_are_listed_in_pages),
 	};
