@@ -28,3 +28,16 @@ export async function until(what, probe, ms = 15_000) {
 		await pause(10);
 	}
 }
+
+// Does again what is refused at the door because too much is going on (OVERLOADED), as a client should. call() sends the same request with the same key.
+export async function insist(call, ms = 60_000) {
+	const end = performance.now() + patience(ms);
+	for (;;) {
+		try {
+			return await call();
+		} catch (error) {
+			if (error.reason !== 'OVERLOADED' || performance.now() > end) throw error;
+		}
+		await pause(10);
+	}
+}

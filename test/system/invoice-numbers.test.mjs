@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, it } from 'node:test';
 import { ADDRESS, EUR } from '../harness/fixtures.mjs';
 import { startSystem } from '../harness/system.mjs';
+import { insist } from '../harness/wait.mjs';
 
 const ISSUES = process.env.QUAYSIDE_MODE ? 1_000 : 10_000;
 const AT_ONCE = 64;
@@ -30,7 +31,7 @@ function issue(options) {
 
 // Every seventh caller gives up after some microseconds to milliseconds.
 async function issueOrGiveUp(n) {
-	if (n % 7 !== 0) return (await issue({ timeout: 60_000 })).number;
+	if (n % 7 !== 0) return (await insist(() => issue({ timeout: 60_000 }))).number;
 	const given = new AbortController();
 	const answer = issue({ timeout: 60_000, signal: given.signal }).then((invoice) => invoice.number, () => null);
 	setTimeout(() => given.abort(), (n % 35) / 7);

@@ -1,9 +1,11 @@
 // The last units of a product, and more buyers than units.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, it } from 'node:test';
 import { Client } from '../harness/client.mjs';
 import { makeCustomer, makeProduct, stockOf, submit } from '../harness/fixtures.mjs';
 import { startSystem } from '../harness/system.mjs';
+import { insist } from '../harness/wait.mjs';
 
 const BUYERS = 64;
 const UNITS = 100;
@@ -22,7 +24,8 @@ async function buy(client, customer, sku, buyer) {
 	for (let n = 0; n < 4; n++) {
 		const lines = (buyer + n) % 5 === 0 ? [1, 1] : [1];
 		const request = { customer_id: customer.customer_id, lines: lines.map((quantity) => ({ sku, quantity })) };
-		outcomes.push(await client.call(SUBMIT, request, { timeout: 60_000 }).then((order) => ({ order }), (error) => ({ error })));
+		const key = randomUUID();
+		outcomes.push(await insist(() => client.call(SUBMIT, request, { key, timeout: 60_000 })).then((order) => ({ order }), (error) => ({ error })));
 	}
 	return outcomes;
 }
