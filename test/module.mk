@@ -54,3 +54,7 @@ storm: build $(SETUP_TEST) ## kill, freeze and cut off everything at random unde
 	@QUAYSIDE_BUILD=$(O) MINUTES='$(MINUTES)' SEED='$(SEED)' BUS='$(BUS)' KINDS='$(KINDS)' CLIENTS='$(CLIENTS)' node test/storm/storm.mjs
 storm-points: fault $(SETUP_TEST) ## kill every service at every fault point of every write and saga (POINTS=pattern picks scenarios)
 	@QUAYSIDE_BUILD=$(BUILD) node test/storm/crash-points.mjs '$(POINTS)'
+
+.PHONY: mutants
+mutants: $(TESTS) fault $(SETUP_TEST) ## put known bugs into a copy of the project, one at a time: each has to be caught by the check named beside it (ONLY="M1 M2")
+	@QUAYSIDE_BUILD=$(BUILD) node test/storm/mutants.mjs $(ONLY)

@@ -10,6 +10,7 @@ const { SCENARIOS, serves, uncovered } = await import('./scenarios.mjs');
 const pattern = new RegExp(process.argv[2] ?? '');
 const chosen = SCENARIOS.filter(({ name, method }) => pattern.test(name) || pattern.test(method)).sort((a, b) => Boolean(a.internal) - Boolean(b.internal));
 const crash = await startCrash();
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => crash.stop().finally(() => process.exit(130)));
 const failures = [];
 let points = 0;
 let errors = 0;
