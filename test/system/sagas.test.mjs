@@ -75,3 +75,24 @@ it('an order that nobody goes on with expires, and its goods are free', async ()
 	await until('its saga to end', async () => (await sagasOf(order_id))[0].state === 'SAGA_STATE_COMPLETED');
 	await assert.rejects(system.call(`${ORDERS}/AddOrderItem`, { order_id, sku, quantity: 1 }), { reason: 'ORDER_NOT_OPEN' });
 });
+
+it('an order that cannot be placed in time leaves nothing, though what was asked for arrives late', async () => {
+	const { sku } = await makeProduct(system, { stock: 5 });
+	const key = randomUUID();
+	await system.programs.ordering.stop();
+	system.startService('ordering', ['--placing-time-s=1']);
+	await system.ready('ordering');
+	system.programs.shipping.signal('SIGSTOP');
+	await submit(system, customer, [[sku, 2]], { key, timeout: 2_000 }).catch(() => null);
+	const [[order_id]] = await placing();
+	await until('the saga to turn round', async () => (await sagasOf(order_id))[0].state === 'SAGA_STATE_COMPENSATING', LEASE);
+	system.programs.shipping.signal('SIGCONT'); // the shipment that was asked for, and its cancellation, come now
+	const order = await orderIn(system, order_id, 'ORDER_STATE_CANCELLED', LEASE);
+	assert.equal(order.state_reason, 'PLACING_TIMED_OUT');
+	const saga = await system.call(`${SAGAS}/GetSaga`, { saga_id: (await sagasOf(order_id))[0].saga_id });
+	assert.equal(saga.state, 'SAGA_STATE_COMPENSATED');
+	assert.deepEqual(saga.steps.filter(({ compensation }) => compensation).map(({ name, outcome }) => [name, outcome]), [['make_shipment', 'OK'], ['keep_goods', 'OK']]);
+	assert.deepEqual(await system.sql('shipping', `SELECT DISTINCT state FROM shipment WHERE order_id = '${order_id}' AND state <> 'SHIPMENT_STATE_CANCELLED'`), []);
+	assert.deepEqual(await stockOf(system, sku), { on_hand: 5, reserved: 0, available: 5 });
+	await assert.rejects(submit(system, customer, [[sku, 2]], { key }), { reason: 'PLACING_TIMED_OUT' });
+});
