@@ -18,8 +18,8 @@ const SKU = (n) => `BENCH-${n}`;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SUBMIT = 'quayside.ordering.v1.OrderService/SubmitOrder';
 
-// Numbering and fetching of events go on by themselves and belong to no order in particular.
-const BACKGROUND = /outbox_sequence|consumer_cursor|position > |set_config|SKIP LOCKED|idempotency WHERE \(scope, key\) IN/;
+// Numbering and fetching of events and looking for work go on by themselves and belong to no order in particular.
+const BACKGROUND = /outbox_sequence|consumer_cursor|position > |set_config|SKIP LOCKED|update_time < now\(\)|DELETE FROM (?:saga|outbox)|idempotency WHERE \(scope, key\) IN/;
 
 function psql(system, database, query) {
 	return run('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', system.database, '-U', 'postgres', '-d', database, '-c', query]);
