@@ -5,7 +5,7 @@
 
 #define WINDOW (100 * CLOCK_MILLISECOND)
 #define SAMPLES_LEAST 10
-#define CONGESTED_LEAST 3 /* windows in a row: a burst is over by then */
+#define CONGESTED_LEAST 2 /* windows in a row: a burst is over by then */
 #define TOLERANCE 2
 #define SMOOTHING 0.5
 #define GRADIENT_LEAST 0.5

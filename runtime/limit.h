@@ -8,7 +8,7 @@
  * - `busy` counts the work that is under way here. Who waits for somebody else (limit_leave() to limit_return()) holds no place meanwhile: another's slowness
  *   is not our congestion. Who comes back is never refused.
  * - The size lies between min and max. While work takes longer than the target and longer than twice what that kind of work usually does, it is every 100 ms up to
- *   a quarter less than what was under way at once; else it grows, slowly. A burst that is over within 300 ms is no congestion.
+ *   a quarter less than what was under way at once; else it grows, slowly. A burst that is over within 200 ms is no congestion.
  * - What a kind of work usually takes is learned in quiet times; in busy ones hardly, so that a long overload does not become usual.
  * - Of the size, OPTIONAL work gets half, NORMAL work nine tenths, and work that others wait for all of it.
  *

@@ -2,7 +2,7 @@
  * Who is let in, and who is told to come back later.
  *
  * Three bounds, because calls cost three things. Every call costs memory as long as it is here: `max_calls` in flight. Work costs the loop and the database: one limit
- * (limit.h) for all methods finds out how much they bear. What a method asks of peers costs them: a limit for each method, by the whole time, so that what the peers
+ * (limit.h) for all methods finds out how much they bear, and lists have one of their own, so that they never take a place that something else needs. What a method asks of peers costs them: a limit for each method, by the whole time, so that what the peers
  * cannot bear is refused here, before any of them has worked for it; a peer that is slow closes the doors of those methods only that need it. Long polls and streams
  * mostly wait, so they hold no place at either limit, nor do operators' calls, which must work when nothing else does; they have half of the room in flight at most.
  */
@@ -12,15 +12,18 @@
 #include "runtime/rpc_private.h"
 
 #define KEY_MAX 255
-#define RESERVE 16    /* one part of so many is kept for workers, operators and health */
-#define DOOR_FACTOR 3 /* the target of all that a call takes, in targets of what it takes here */
+#define RESERVE 16      /* one part of so many is kept for workers, operators and health */
+#define DOOR_FACTOR 2   /* the target of all that a call takes, in targets of what it takes here */
+#define OPTIONAL_PART 8 /* one part of so many is for lists and reports, beside what is needed */
 #define RETRY_AFTER_MS 200
 #define RETRY_OPTIONAL_MS 1000
 
-static void set_limit(const struct rpc_server *server, struct limit *limit, int factor)
+static void set_limit(const struct rpc_server *server, struct limit *limit, int64_t max, int factor)
 {
-	limit_init(limit, &(const struct limit_options){ .min = (int)server->limits.min_work,
-							 .max = (int)server->limits.max_work,
+	const int64_t min = server->limits.min_work;
+
+	limit_init(limit, &(const struct limit_options){ .min = (int)min,
+							 .max = (int)(max > min ? max : min),
 							 .target = server->limits.target * factor });
 }
 
@@ -34,9 +37,10 @@ void rpc_admit_setup(struct rpc_server *server)
 	server->room[CLASS_INTERACTIVE] = common > 0 ? common : 1;
 	server->room[CLASS_SHEDDABLE] = common * 3 / 4 > 0 ? common * 3 / 4 : 1;
 	server->limited = server->limits.max_work > 0;
-	set_limit(server, &server->limit, 1);
+	set_limit(server, &server->limit, server->limits.max_work, 1);
+	set_limit(server, &server->optional, server->limits.max_work / OPTIONAL_PART, 1);
 	for (size_t i = 0; i < server->n_methods; i++)
-		set_limit(server, &server->served[i].door, DOOR_FACTOR);
+		set_limit(server, &server->served[i].door, server->limits.max_work, DOOR_FACTOR);
 }
 
 static struct status read_key(struct rpc_server_call *sc)
@@ -139,13 +143,14 @@ static enum limit_priority priority_of(const struct rpc_server_call *sc)
 
 struct status rpc_admit_work(struct rpc_server_call *sc)
 {
-	struct limit *limit = &sc->server->limit, *door = &sc->served->door;
+	const bool optional = priority_of(sc) == LIMIT_OPTIONAL;
+	struct limit *limit = optional ? &sc->server->optional : &sc->server->limit, *door = &sc->served->door;
 
 	if (!is_limited(sc))
 		return STATUS_OK;
 	if (!limit_enter(door, priority_of(sc)))
 		return refuse(sc, "calls of this method", door->busy);
-	if (!limit_enter(limit, priority_of(sc))) {
+	if (!limit_enter(limit, optional ? LIMIT_WORK : priority_of(sc))) {
 		limit_exit(door, &sc->served->usual, 0, -1);
 		return refuse(sc, "calls at work", limit->busy);
 	}

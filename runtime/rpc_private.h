@@ -93,7 +93,8 @@ struct rpc_server {
 	size_t n_methods;
 	struct rpc_limits limits;
 	int64_t room[CONTRACT_CLASSES]; /* calls that may be in flight when one of this class comes */
-	struct limit limit;             /* of those that are worked on here, by the time that they take here */
+	struct limit limit,
+	    optional; /* of those that are worked on here, by the time that they take here: what is needed, what is not */
 	bool limited;
 	uint64_t refused, refused_lately; /* for lack of room: since it began, since the last look; 0: there is room */
 
