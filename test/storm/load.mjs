@@ -20,7 +20,8 @@ const COLD = 40;
 const REPLAYS = 0.05; // of what was acknowledged, byte for byte
 const REMEMBERED = 200;
 const THINKING = 20; // milliseconds
-const AGAIN = [100, 500];
+const AGAIN = 150; // milliseconds before the first repetition; doubled from one to the next
+const AGAIN_MAX = 1500;
 
 // What is done, and how often.
 const MIX = [['submit', 30], ['build', 15], ['ship', 22], ['cancel', 6], ['race', 6], ['deliver', 6], ['pay', 10], ['receive', 8], ['adjust', 4], ['look', 10]];
@@ -43,7 +44,7 @@ export class Load {
 	// One request and its repetitions.
 	async ask(api, method, request, { write = true, replay = write } = {}) {
 		const key = write ? uuid(this.random) : undefined;
-		for (;;) {
+		for (let tries = 0; ; tries++) {
 			const began = performance.now();
 			const outcome = await this.recorder.call(api, method, request, { key });
 			this.note(outcome, performance.now() - began);
@@ -52,8 +53,14 @@ export class Load {
 				return outcome;
 			}
 			if (!write && this.stopping) return outcome;
-			await pause(this.random.between(...AGAIN));
+			await this.wait(tries);
 		}
+	}
+
+	// With jitter, so that those who failed together do not come back together.
+	wait(tries) {
+		const longest = Math.min(AGAIN * 2 ** Math.min(tries, 10), AGAIN_MAX);
+		return pause(this.random.between(longest / 2, longest));
 	}
 
 	note({ type, error }, ms) {
@@ -70,11 +77,11 @@ export class Load {
 
 	async replay(api, method, request, key, first) {
 		this.answers.replays++;
-		for (;;) {
+		for (let tries = 0; ; tries++) {
 			const again = await this.recorder.call(api, method, request, { key });
 			this.note(again, 0);
 			if (again.type === 'unknown') {
-				await pause(this.random.between(...AGAIN));
+				await this.wait(tries);
 				continue;
 			}
 			if (again.type !== 'ok' || !again.bytes.equals(first.bytes)) {

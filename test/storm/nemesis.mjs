@@ -28,8 +28,8 @@ export function schedule(random, ms, only = kinds()) {
 	const chosen = Object.entries(KINDS).filter(([kind]) => only.includes(kind));
 	const total = chosen.reduce((sum, [, [weight]]) => sum + weight, 0);
 	const plan = [];
-	// Each kind once in the first half, so that a short storm has them all; then by weight.
-	const once = chosen.map(([kind]) => [random.between(0, ms / 2), kind]);
+	// Each kind once, so that a short storm has them all, early enough to try again; the others by weight.
+	const once = chosen.map(([kind]) => [random.between(0, ms * 0.7), kind]);
 	for (let at = 0; at < ms; at += random.between(0, 2 * GAP)) {
 		let share = random.fraction() * total;
 		const [kind] = chosen.find(([, [weight]]) => (share -= weight) < 0);
