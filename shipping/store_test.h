@@ -45,7 +45,8 @@ static inline int open_service(void **state)
 /* Versions that have no event, or no row in the history. */
 static struct db_statement UNTOLD =
     DB_READ("untold", "SELECT count(*) AS n FROM shipment s, generate_series(1, s.version) AS v(version)"
-		      " WHERE NOT EXISTS (SELECT FROM outbox WHERE aggregate_id = s.shipment_id::text"
+		      " WHERE NOT EXISTS (SELECT FROM outbox"
+		      " WHERE aggregate_type = 'shipment' AND aggregate_id = s.shipment_id::text"
 		      " AND aggregate_version = v.version)"
 		      " OR NOT EXISTS (SELECT FROM history h WHERE aggregate_id = s.shipment_id::text"
 		      " AND h.version = v.version)");
