@@ -159,14 +159,16 @@ struct status rpc_admit_work(struct rpc_server_call *sc)
 	return STATUS_OK;
 }
 
-/* What peers took is theirs. A call that no handler has seen says nothing. */
+/* What peers took is theirs. A call that no handler has seen says nothing, nor does one that was refused further below: that is quick, but no sign of ease. */
 void rpc_admit_done(struct rpc_server_call *sc)
 {
 	const int64_t now = sc->call.started + sc->duration, took = now - sc->begun;
 
 	if (sc->call.limit == NULL)
 		return;
-	limit_exit(&sc->served->door, &sc->served->usual, now, sc->handled ? took : -1);
-	limit_exit(sc->call.limit, &sc->served->usual_here, now, sc->handled ? took - sc->call.away : -1);
+	const bool says = sc->handled && status_code(sc->outcome) != CODE_UNAVAILABLE;
+
+	limit_exit(&sc->served->door, &sc->served->usual, now, says ? took : -1);
+	limit_exit(sc->call.limit, &sc->served->usual_here, now, says ? took - sc->call.away : -1);
 	sc->call.limit = NULL;
 }
