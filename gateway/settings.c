@@ -52,7 +52,7 @@ enum config_outcome settings_load(struct settings *s, int argc, char *argv[])
 			    "a call to a service that takes longer counts as failed"),
 		SETTING_INT("peer-rest-ms", &s->guard.rest, 5000, 10, 600000,
 			    "how long a service is not called once it fails"),
-		SETTING_INT("peer-calls", &s->guard.max_calls, 512, 2, 100000,
+		SETTING_INT("peer-calls", &s->guard.max_calls, 2048, 2, 100000,
 			    "calls to one service under way at once"),
 		SETTING_CHOICE("log-level", &s->log_level, LOG_INFO, LEVELS, "the least important lines to write"),
 		SETTING_CHOICE("log-format", &s->log_format, LOG_JSON, FORMATS, "the form of a line"),
