@@ -43,7 +43,7 @@ const HOUSE = [
 	['shared-folder', 'runtime/a_test.c', '	mkdtemp("/tmp/a-XXXXXX");', '	mkdtemp(strcat(getenv("TMPDIR"), "/a-XXXXXX")); /* not in "/tmp/" */'],
 	['shared-folder', 'bench/a.mjs', "fs.mkdtempSync('/tmp/a')", "fs.mkdtempSync(path.join(os.tmpdir(), 'a'))"],
 	['absolute-path', 'docs/a.md', 'see /home/someone/file', 'see ~/file and the home/ folder'],
-	['registry', '.npmrc', 'registry=https://registry.npmjs.org/', 'save-exact=true'],
+	['registry', '.npmrc', 'registry=https://registry.example/', 'save-exact=true'],
 	['registry', 'package-lock.json', '{ "resolved": "x" }', '{ "integrity": "x" }'],
 	['secret', 'docs/a.md', '-----BEGIN RSA PRIVATE KEY-----', '-----BEGIN CERTIFICATE-----'],
 	['secret', 'deploy/a.yaml', 'password: "correct-horse-battery"', 'password: "${PASSWORD}"'],
