@@ -53,11 +53,6 @@ const char *status_message(struct status status)
 	return status.detail->message;
 }
 
-struct status status_of(const struct reason *reason)
-{
-	return (struct status){ .reason = reason };
-}
-
 static struct status with_detail(struct arena *arena, struct status status)
 {
 	if (status.detail == NULL)
