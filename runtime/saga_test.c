@@ -201,6 +201,30 @@ static struct status refusals_are_undone(struct call *call, struct job *job)
 	return STATUS_OK;
 }
 
+/* Nobody knows whether it was undone: it is no end, whatever the reason. */
+static struct status an_undoing_that_is_unknown_is_repeated(struct call *call, struct job *job)
+{
+	static const struct reason *const unknown[] = { &DEADLINE_PASSED, &OUTCOME_UNKNOWN, &CONCURRENT_CHANGE,
+							&INTERNAL_ERROR };
+	struct saga *saga;
+
+	(void)job;
+	plan.answers[1] = &NO_ROOM;
+	plan.undo_answer = &CALL_CANCELLED;
+	TRY(start(call, SUBJECT, true, &saga));
+	assert_reason(saga_run(call, saga), &CALL_CANCELLED);
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
+		plan.undo_answer = unknown[i];
+		assert_reason(saga_run(call, take_over(call)), unknown[i]);
+		assert_stands(call, "COMPENSATING", status_message(status_of(unknown[i])));
+	}
+	plan.undo_answer = NULL;
+	TRY(saga_run(call, take_over(call)));
+	assert_string_equal(plan.story, "abAAAAAA");
+	assert_stands(call, "COMPENSATED", "NO_ROOM");
+	return STATUS_OK;
+}
+
 static struct status a_refusal_of_the_first_step_has_nothing_to_undo(struct call *call, struct job *job)
 {
 	struct saga *saga;
@@ -537,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BODY(runs_to_its_end),
 		BODY(refusals_are_undone),
+		BODY(an_undoing_that_is_unknown_is_repeated),
 		BODY(a_refusal_of_the_first_step_has_nothing_to_undo),
 		BODY(what_is_unknown_comes_back_later),
 		BODY(a_zombie_changes_nothing),

@@ -122,6 +122,11 @@ static struct status tell(struct call *call, const struct write *write)
 		check: { unit: 'runtime_saga_machine' },
 	},
 	{
+		id: 'M11b', bug: 'an undoing that ended with DEADLINE_EXCEEDED counts as done',
+		changes: [['runtime/saga.c', '\tcase CODE_UNKNOWN:\n\tcase CODE_DEADLINE_EXCEEDED:\n', '\tcase CODE_UNKNOWN:\n'], ['runtime/saga.c', '\tcase CODE_OK:\n\t\treturn SAGA_DONE;', '\tcase CODE_OK:\n\tcase CODE_DEADLINE_EXCEEDED:\n\t\treturn SAGA_DONE;']],
+		check: { unit: 'runtime_saga' },
+	},
+	{
 		id: 'M12', bug: 'money as a floating-point number',
 		changes: [['base/money.c', 'const wide rounded = (exact + (exact < 0 ? -5000 : 5000)) / 10000;', 'const wide rounded = (wide)((double)exact / 10000.0 + (exact < 0 ? -0.5 : 0.5));']],
 		check: { unit: 'base_money' },
