@@ -72,6 +72,6 @@ static struct status expire_orders(struct call *call)
 }
 
 const struct service_step ordering_steps[] = {
-	{ "expire_orders", 10 * CLOCK_SECOND, expire_orders },
+	{ "expire_orders", 2 * CLOCK_SECOND, expire_orders },
 	{ .name = NULL },
 };

@@ -12,10 +12,11 @@ import { until } from '../harness/wait.mjs';
 const END = '--end--';
 
 const HAS_SAGAS = "to_regclass('saga') IS NOT NULL";
-// Columns: what is not numbered, what is not answered, sagas that run, orders on their way, the last position, the consumers' positions.
+// Columns: what is not numbered, what is not answered, what is to be handled again, sagas that run, orders on their way, the last position, the consumers' positions.
 const EVERYWHERE = `SELECT json_build_object(
 	'unnumbered', (SELECT count(*) FROM outbox WHERE position IS NULL),
 	'unanswered', (SELECT count(*) FROM idempotency WHERE code IS NULL),
+	'requeued', (SELECT count(*) FROM event_parked WHERE tries_left > 0),
 	'last', (SELECT last FROM outbox_sequence),
 	'cursors', (SELECT coalesce(json_object_agg(producer, position), '{}') FROM consumer_cursor)`;
 const ORDERS = `, 'orders', (SELECT count(*) FROM customer_order WHERE state IN ('ORDER_STATE_PLACING', 'ORDER_STATE_CANCELLING'))`;
@@ -97,7 +98,7 @@ export class Rest {
 		const seen = await this.look();
 		const found = [];
 		for (const [name, at] of Object.entries(seen)) {
-			for (const what of ['unnumbered', 'unanswered', 'sagas', 'parked', 'orders']) {
+			for (const what of ['unnumbered', 'unanswered', 'requeued', 'sagas', 'parked', 'orders']) {
 				if (Number(at[what] ?? 0) > 0) found.push(`${name}: ${at[what]} ${what}`);
 			}
 			for (const [producer, position] of Object.entries(at.cursors)) {
@@ -123,7 +124,6 @@ export class Rest {
 
 	// Time passes for what a dead process had taken for itself.
 	async expireLeases() {
-		await this.sessions.ordering.ask(`UPDATE customer_order SET resume_time = now() WHERE resume_time > now()`).catch(() => {});
 		for (const name of Object.keys(this.sessions)) {
 			await this.question(name);
 			if (this.sagas[name] === 't') await this.sessions[name].ask(`UPDATE saga SET lease_until = now() WHERE lease_until > now()`);
