@@ -28,13 +28,21 @@ static const char *name_of(Ordering__SagaState state)
 	return pb_enum_name(&ordering__saga_state__descriptor, (int)state) + sizeof(PREFIX) - 1;
 }
 
-static const char *step_name(const char *kind, int number)
+/* NULL: it comes from a later version of us. */
+static const struct saga_kind *kind_of(const char *name)
 {
 	const struct saga_kind *const *kinds = ordering_sagas;
 
-	while (*kinds != NULL && !str_is(str_of(kind), (*kinds)->name))
+	while (*kinds != NULL && !str_is(str_of(name), (*kinds)->name))
 		kinds++;
-	return *kinds == NULL ? "" : (*kinds)->steps[number - 1].name;
+	return *kinds;
+}
+
+static const char *step_name(const char *kind_name, int number)
+{
+	const struct saga_kind *kind = kind_of(kind_name);
+
+	return kind == NULL ? "" : kind->steps[number - 1].name;
 }
 
 static Ordering__SagaStep *step_of(struct call *call, const char *kind, const struct saga_step_row *row)
@@ -127,11 +135,11 @@ static struct status retry_saga(struct call *call, const Ordering__RetrySagaRequ
 		struct write write;
 
 		TRY(saga_get(call, request->saga_id, &row));
-		if (state_of(call, row.state) != PARKED)
+		if (state_of(call, row.state) != PARKED || kind_of(row.kind) == NULL)
 			return status_metadata(call->arena, status_of(&SAGA_NOT_PARKED), "state", row.state);
 		ordering__saga__init(reply);
 		write = retry_of(call, &row, request->reason, reply);
-		TRY(saga_retry(call, &write));
+		TRY(saga_retry(call, kind_of(row.kind), &write));
 		if (write.applied)
 			return STATUS_OK;
 	}

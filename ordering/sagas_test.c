@@ -200,6 +200,13 @@ static struct status retry_parked(const Ordering__Saga *saga)
 	return STATUS_OK;
 }
 
+static struct db_statement A_DAY_PASSES = DB_WRITE(
+    "test_a_day_passes", "WITH old AS (UPDATE saga SET create_time = create_time - interval '1 day' RETURNING 1)"
+			 " SELECT count(*) AS n FROM old");
+static struct db_statement COUNT_IN_TIME =
+    DB_WRITE("test_count_in_time",
+	     "SELECT count(*) AS n FROM saga WHERE deadline > now() AND deadline <= now() + interval '900 s'");
+
 static void a_mistake_of_ours_is_a_case_for_a_person(void **state)
 {
 	Ordering__Order *order = filled("A", 3);
@@ -213,9 +220,11 @@ static void a_mistake_of_ours_is_a_case_for_a_person(void **state)
 	assert_held(order, HOLD_CONFIRMED);
 	assert_reason(place(&order, "k1"), "SAGA_PARKED");
 	heal();
+	service_number(&A_DAY_PASSES);
 	assert_true(list_parked(order->order_id)->n_sagas == 1);
 	assert_ok(retry_parked(list_parked(order->order_id)->sagas[0]));
 	assert_ok(retry_parked(NULL)); /* the same key */
+	assert_int_equal(service_number(&COUNT_IN_TIME), 1);
 	resume_everything();
 	assert_ok(place(&order, "k1"));
 	assert_int_equal(order->state, STATE(PLACED));

@@ -159,8 +159,8 @@ struct status saga_list(struct call *call, const char *state, const char *subjec
 /* Fails with NOT_FOUND. */
 struct status saga_get(struct call *call, const char *saga_id, struct saga_row *ret_row) MUST_USE;
 
-/* Makes a parked saga due, under the call's key. Not applied: it is not parked, or not after so many retries (write->version - 1). */
-struct status saga_retry(struct call *call, struct write *write) MUST_USE;
+/* Makes a parked saga of this kind due, under the call's key; its time limit begins anew. Not applied: it is not parked, or not after so many retries (write->version - 1). */
+struct status saga_retry(struct call *call, const struct saga_kind *kind, struct write *write) MUST_USE;
 
 /* Deletes some of those that ended 90 days ago or earlier: a step of maintenance. */
 struct status saga_forget(struct call *call) MUST_USE;
@@ -169,13 +169,17 @@ struct status saga_forget(struct call *call) MUST_USE;
 
 #define SAGA_LIVE_ "state IN ('RUNNING', 'COMPENSATING')"
 
+/* From now on; none when the kind has no time limit. */
+#define SAGA_DEADLINE_                                                                                                 \
+	"CASE WHEN :w_saga_time::bigint > 0 THEN now() + :w_saga_time::bigint * interval '1 microsecond' END"
+
 /* Behind the opening of the statement that acknowledges the work. */
-#define SAGA_START                                                                                                      \
-	", saga_started AS (INSERT INTO saga (saga_id, kind, subject_id, state, data, deadline, run_time, "             \
-	"lease_owner, lease_until, lease_epoch, trace_parent, create_time, update_time)"                                \
-	" SELECT :w_saga_id::uuid, :w_saga_kind, :w_saga_subject, 'RUNNING', :w_saga_data,"                             \
-	" CASE WHEN :w_saga_time::bigint > 0 THEN now() + :w_saga_time::bigint * interval '1 microsecond' END, now(), " \
-	":w_saga_owner, now() + :w_saga_lease::bigint * interval '1 microsecond', :w_saga_epoch::bigint, "              \
+#define SAGA_START                                                                                                     \
+	", saga_started AS (INSERT INTO saga (saga_id, kind, subject_id, state, data, deadline, run_time, "            \
+	"lease_owner, lease_until, lease_epoch, trace_parent, create_time, update_time)"                               \
+	" SELECT :w_saga_id::uuid, :w_saga_kind, :w_saga_subject, 'RUNNING', :w_saga_data,"                            \
+	" " SAGA_DEADLINE_ ", now(), "                                                                                 \
+	":w_saga_owner, now() + :w_saga_lease::bigint * interval '1 microsecond', :w_saga_epoch::bigint, "             \
 	":w_trace_parent, now(), now() FROM accepted ON CONFLICT (saga_id) DO NOTHING)"
 
 /* The tries, recorded for the saga that `whose` names. */

@@ -24,7 +24,8 @@ static struct db_statement RETRY_SAGA = DB_WRITE(
     WRITE_BEGIN(
 	"SELECT 1 FROM saga WHERE saga_id = :aggregate_id::uuid AND retries = :version - 1 AND state = "
 	"'NEEDS_OPERATOR' FOR UPDATE") ", retried AS (UPDATE saga SET state = CASE WHEN backwards THEN 'COMPENSATING' ELSE 'RUNNING' END, retries = "
-				       "retries + 1, attempts = 0, run_time = now(), deadline = now() + (deadline - create_time), update_time = now()"
+				       "retries + 1, attempts = 0, run_time = now(), deadline = CASE WHEN deadline IS NOT NULL THEN " SAGA_DEADLINE_
+				       " END, update_time = now()"
 				       " FROM accepted WHERE saga_id = :aggregate_id::uuid)" WRITE_END);
 
 /* Its steps go with it. What is not at its end is never too old. */
@@ -98,9 +99,12 @@ struct status saga_get(struct call *call, const char *saga_id, struct saga_row *
 	return STATUS_OK;
 }
 
-struct status saga_retry(struct call *call, struct write *write)
+struct status saga_retry(struct call *call, const struct saga_kind *kind, struct write *write)
 {
-	TRY(write_run(call, db_unit(call, &RETRY_SAGA), write));
+	struct db_unit *unit = db_unit(call, &RETRY_SAGA);
+
+	db_bind_int(unit, "w_saga_time", saga_time(kind));
+	TRY(write_run(call, unit, write));
 	if (write->applied)
 		sagas_wake(0);
 	return STATUS_OK;

@@ -19,6 +19,9 @@
 /* The names of enum saga_state in the database. */
 extern const char *const SAGA_STATE_NAMES[];
 
+/* How long a saga of the kind may take, in microseconds; 0: for ever. */
+int64_t saga_time(const struct saga_kind *kind);
+
 /* Binds SAGA_START's parameters (write.c calls it for write->saga). */
 void saga_bind_start(struct call *call, struct db_unit *unit, const struct saga *saga);
 

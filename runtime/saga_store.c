@@ -49,13 +49,18 @@ static const char *owner_of(struct call *call)
 	return arena_printf(call->arena, "%s/%ld", call->actor, (long)getpid());
 }
 
+int64_t saga_time(const struct saga_kind *kind)
+{
+	return kind->deadline_s == NULL ? 0 : *kind->deadline_s * CLOCK_SECOND;
+}
+
 void saga_bind_start(struct call *call, struct db_unit *unit, const struct saga *saga)
 {
 	db_bind_text(unit, "w_saga_id", saga->saga_id);
 	db_bind_text(unit, "w_saga_kind", saga->kind->name);
 	db_bind_text(unit, "w_saga_subject", saga->subject_id);
 	db_bind_bytes(unit, "w_saga_data", saga->data);
-	db_bind_int(unit, "w_saga_time", saga->kind->deadline_s == NULL ? 0 : *saga->kind->deadline_s * CLOCK_SECOND);
+	db_bind_int(unit, "w_saga_time", saga_time(saga->kind));
 	db_bind_text(unit, "w_saga_owner", saga->leased ? owner_of(call) : "");
 	db_bind_int(unit, "w_saga_lease", saga->leased ? SAGA_LEASE : 0);
 	db_bind_int(unit, "w_saga_epoch", saga->epoch);
