@@ -108,6 +108,26 @@ static struct status many_events_go_in_several_bites(struct call *call)
 	return STATUS_OK;
 }
 
+static struct db_statement MANY_KEYS =
+    DB_WRITE("many_keys", "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time)"
+			  " SELECT 'me', n::text, '', '', '', CASE WHEN n <> 7 THEN 0 END, '',"
+			  " now() - interval '8 days' FROM generate_series(1, 2500) AS n");
+static struct db_statement NEW_KEY =
+    DB_WRITE("new_key", "INSERT INTO idempotency (scope, key, method, fingerprint, subject, code, answer, time)"
+			" VALUES ('me', 'new', '', '', '', 0, '', now() - interval '6 days')");
+static struct db_statement KEYS_LEFT =
+    DB_WRITE("keys_left", "SELECT count(*) * 100 + count(*) FILTER (WHERE key IN ('7', 'new')) AS n FROM idempotency");
+
+/* But not one whose answer is still to come. */
+static struct status many_keys_go_in_several_bites(struct call *call)
+{
+	TRY(run_only(call, &MANY_KEYS));
+	TRY(run_only(call, &NEW_KEY));
+	TRY(FORGET_KEYS.run(call));
+	assert_int_equal(number(call, &KEYS_LEFT), 202);
+	return STATUS_OK;
+}
+
 static struct status pass_over(struct call *call, const Events__Event *event, const void *payload)
 {
 	(void)payload;
@@ -136,7 +156,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(old_events_are_forgotten),        TEST(who_comes_too_late_is_told),
 		TEST(what_a_consumer_needs_is_kept),   TEST(nothing_goes_out_of_the_middle),
-		TEST(many_events_go_in_several_bites), TEST(a_consumer_says_how_far_it_is),
+		TEST(many_events_go_in_several_bites), TEST(many_keys_go_in_several_bites),
+		TEST(a_consumer_says_how_far_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, make_database, NULL);

@@ -1,4 +1,5 @@
 /* What operators see of sagas, and their retry. */
+#include "runtime/retention.h"
 #include "runtime/saga_private.h"
 
 #define ROW_COLUMNS                                                                                                         \
@@ -28,11 +29,12 @@ static struct db_statement RETRY_SAGA = DB_WRITE(
 				       " END, update_time = now()"
 				       " FROM accepted WHERE saga_id = :aggregate_id::uuid)" WRITE_END);
 
-/* Its steps go with it. What is not at its end is never too old. */
+/* Its steps go with it. What is not at its end is never too old. What was parked may have begun long before it ended. */
 static struct db_statement FORGET_SAGAS = DB_WRITE(
     "forget_sagas",
-    "DELETE FROM saga WHERE saga_id IN (SELECT saga_id FROM saga WHERE create_time < now() - interval '90 days'"
-    " AND state IN ('COMPLETED', 'COMPENSATED', 'REFUSED') ORDER BY create_time LIMIT 1000)");
+    "WITH gone AS (DELETE FROM saga WHERE saga_id IN (SELECT saga_id FROM saga WHERE create_time < now() - interval '90 days'"
+    " AND update_time < now() - interval '90 days' AND state IN ('COMPLETED', 'COMPENSATED', 'REFUSED')"
+    " ORDER BY create_time LIMIT :limit) RETURNING 1) SELECT count(*) AS n FROM gone");
 
 static void read_row(const struct db_rows *rows, size_t row, struct saga_row *ret_row)
 {
@@ -112,5 +114,7 @@ struct status saga_retry(struct call *call, const struct saga_kind *kind, struct
 
 struct status saga_forget(struct call *call)
 {
-	return db_run(call, db_unit(call, &FORGET_SAGAS));
+	int64_t deleted;
+
+	return retention_delete(call, &FORGET_SAGAS, &deleted);
 }

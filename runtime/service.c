@@ -20,7 +20,7 @@
 #define PEERS_MAX 8
 #define STEPS_MAX 8
 #define STEP_TIMEOUT (30 * CLOCK_SECOND)
-#define KEYS_PERIOD (60 * CLOCK_SECOND)
+#define FORGET_PERIOD (60 * CLOCK_SECOND)
 
 struct settings {
 	const char *listen, *database, *peers[PEERS_MAX];
@@ -312,19 +312,7 @@ static bool start_bus(struct service *service)
 								     .context = service });
 }
 
-/* Keys are kept for a week, long after the last retry. */
-static struct db_statement FORGET_KEYS =
-    DB_WRITE("forget_keys", "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM idempotency"
-			    " WHERE time < now() - interval '7 days' AND code IS NOT NULL ORDER BY time LIMIT 1000)");
-
-static struct status forget_keys(struct call *call)
-{
-	return db_run(call, db_unit(call, &FORGET_KEYS));
-}
-
-static const struct service_step FORGET_KEYS_STEP = { "forget_keys", KEYS_PERIOD, forget_keys };
-
-static const struct service_step FORGET_SAGAS_STEP = { "forget_sagas", KEYS_PERIOD, saga_forget };
+static const struct service_step FORGET_SAGAS_STEP = { "forget_sagas", FORGET_PERIOD, saga_forget };
 
 static struct status run_step(struct call *call, void *context)
 {
@@ -373,7 +361,7 @@ static void start_steps(struct service *service)
 {
 	const struct service_step *steps = service->spec->steps;
 
-	add_step(service, &FORGET_KEYS_STEP);
+	add_step(service, &FORGET_KEYS);
 	if (service->spec->sagas != NULL)
 		add_step(service, &FORGET_SAGAS_STEP);
 	add_step(service, &FORGET_EVENTS);
