@@ -4,7 +4,7 @@
  * Invariants
  * - A call lives on the loop; its arena ends with it. Everything a handler allocates comes from call->arena.
  * - The deadline is absolute monotonic time; what a call asks of peers and of the database gets what is left of it.
- * - Cancellation is seen at the next wait: the wait then fails with CALL_CANCELLED.
+ * - Cancellation is seen at the next wait: the wait then fails with CALL_CANCELLED. Only coroutine_sleep(), of a second at most, is slept out.
  * - The identity is what was authenticated, never what a message says.
  *
  * Usage
@@ -65,6 +65,7 @@ struct call {
 	const char *producer;          /* when an event is handled: the service that it came from */
 	int64_t parkings;              /* ... how often one of its events was parked, as far as we know */
 	bool requeued;                 /* ... the event was parked before */
+	bool event_done;               /* ... event_write() had its effect, or event_skip() was called */
 	int64_t skipped;               /* position of the last event that had no effect, if none after it had; or 0 */
 	struct str request;            /* the request, packed canonically: its fingerprint's source */
 

@@ -13,6 +13,7 @@
 #define FETCH_WAIT (20 * CLOCK_SECOND)
 #define FETCH_TIMEOUT (25 * CLOCK_SECOND)
 #define HANDLE_TIMEOUT (10 * CLOCK_SECOND)
+#define SAVE_TIMEOUT (5 * CLOCK_SECOND) /* for what became of an event, when its handler has used up its time */
 #define PAUSE_MIN (50 * CLOCK_MILLISECOND)
 #define PAUSE_MAX (5 * CLOCK_SECOND) /* while somebody else is away */
 #define PAUSE_MAX_FAILED                                                                                               \
@@ -87,6 +88,7 @@ static const struct event_handler *handler_of(const struct consumer *consumer, c
 
 struct status event_skip(struct call *call, const Events__Event *event)
 {
+	call->event_done = true;
 	call->skipped = event->position;
 	return STATUS_OK;
 }
@@ -141,6 +143,7 @@ struct status event_dispatch(struct call *call, const struct consumer *consumer,
 	call->trace_parent = *event->trace_parent != '\0' ? event->trace_parent : call->trace_parent;
 	call->deadline = clock_monotonic() + HANDLE_TIMEOUT;
 	call->time = clock_now();
+	call->event_done = false;
 	if (handler == NULL)
 		return event_skip(call, event);
 	status =
@@ -148,10 +151,11 @@ struct status event_dispatch(struct call *call, const struct consumer *consumer,
 		      (struct str){ (const char *)event->payload->value.data, event->payload->value.len }, &payload);
 	if (status.reason != NULL)
 		return event_reject(call, event_error(call, status));
-	return handler->handle(call, event, payload);
+	TRY(handler->handle(call, event, payload));
+	return call->event_done ? STATUS_OK : status_of(&CONCURRENT_CHANGE);
 }
 
-static void log_failure(struct call *call, const struct consumer *consumer, const Events__Event *event, bool parked,
+static void log_failure(struct call *call, struct consumer *consumer, const Events__Event *event, bool parked,
 			const char *error)
 {
 	const struct log_field fields[] = {
@@ -165,6 +169,7 @@ static void log_failure(struct call *call, const struct consumer *consumer, cons
 		{ NULL, NULL, 0 },
 	};
 
+	consumer->told = true;
 	if (parked)
 		log_event(LOG_ERROR, "event was not handled and is parked", fields);
 	else
@@ -186,6 +191,7 @@ static struct status give_up(struct call *call, struct consumer *consumer, const
 		log_failure(call, consumer, event, false, event_error(call, failure));
 		return failure;
 	}
+	call->deadline = clock_monotonic() + SAVE_TIMEOUT;
 	TRY(parking_park(call, consumer, event, consumer->tries, failure, &parked));
 	if (parked)
 		log_failure(call, consumer, event, true, event_error(call, failure));
@@ -236,6 +242,7 @@ static struct status save_skipped(struct call *call, struct consumer *consumer)
 
 	if (call->skipped == 0)
 		return STATUS_OK;
+	call->deadline = clock_monotonic() + SAVE_TIMEOUT;
 	db_bind_text(unit, "producer", consumer->producer);
 	db_bind_int(unit, "position", call->skipped);
 	db_bind_int(unit, "parkings", consumer->parkings);
@@ -252,6 +259,7 @@ static struct status consume(struct call *call, void *context)
 	struct status status = STATUS_OK;
 
 	consumer->call = call;
+	consumer->told = false;
 	if (consumer->position < 0)
 		TRY(read_cursor(call, consumer));
 	consumer->away = true;
@@ -276,6 +284,14 @@ static int64_t pause_after(struct status status, int64_t last)
 	return pause < longest ? pause : longest;
 }
 
+/* A peer that is away says so itself (rpc_client.h), and an event that fails was told of. */
+static bool is_news(const struct consumer *consumer, struct status status)
+{
+	if (status.reason == NULL || status.reason == &CURSOR_MOVED || consumer->told)
+		return false;
+	return !consumer->away || !event_may_recover(status);
+}
+
 static void consumed(void *context, struct status status)
 {
 	struct consumer *consumer = context;
@@ -285,9 +301,10 @@ static void consumed(void *context, struct status status)
 		return;
 	if (status.reason != NULL)
 		consumer->position = -1; /* it may have moved with an outcome that we did not learn */
-	if (status.reason != NULL && consumer->away && !event_may_recover(status))
-		log_error("events cannot be fetched, will be tried again", LOG_TEXT("producer", consumer->producer),
-			  LOG_TEXT("reason", status.reason->name));
+	if (is_news(consumer, status))
+		log_warn(consumer->away ? "events cannot be fetched, will be tried again"
+					: "events cannot be handled, will be tried again",
+			 LOG_TEXT("producer", consumer->producer), LOG_TEXT("reason", status.reason->name));
 	consumer->pause = pause_after(status, consumer->pause);
 	loop_timer_set(consumer->timer, consumer->pause);
 }

@@ -32,6 +32,7 @@ struct consumer {
 	int64_t failed;    /* position of the event that failed last */
 	int tries;         /* of it, that count */
 	bool away;         /* the producer did not answer */
+	bool told;         /* the log has this round's failure */
 	int64_t pause;     /* after a failure; 0 after a success */
 	bool stopping;
 };
@@ -44,7 +45,10 @@ void consumer_stop(struct consumer *consumer);
 bool consumer_idle(const struct consumer *consumer);
 void consumer_free(struct consumer *consumer);
 
-/* Hands an event to its handler within a call. Fails with EVENT_REJECTED when its payload cannot be read. */
+/*
+ * Hands an event to its handler within a call. Fails with EVENT_REJECTED when its payload cannot be read, with CONCURRENT_CHANGE when the handler left it
+ * undone.
+ */
 struct status event_dispatch(struct call *call, const struct consumer *consumer, const Events__Event *event) MUST_USE;
 
 /* May the same event succeed later, without anybody changing it or us? */

@@ -90,7 +90,10 @@ void events_free(struct events *events);
 	" AND position = :w_position RETURNING 1 AS one)"                                                              \
 	", accepted AS (SELECT one FROM moved UNION ALL SELECT one FROM released)" WRITE_RECORD_
 
-/* As write_run(), for a statement that was opened by EVENT_BEGIN. Not applied: the guard did not hold, or another process was faster. */
+/*
+ * As write_run(), for a statement that was opened by EVENT_BEGIN. Not applied: the guard did not hold, another process was faster, or has parked an event that we do not know
+ * of. The handler looks again and decides anew; one that leaves it at that is called again.
+ */
 struct status event_write(struct call *call, const Events__Event *event, struct db_unit *unit,
 			  struct write *write) MUST_USE;
 

@@ -32,15 +32,20 @@ static struct db_statement PARK_EVENT = DB_WRITE(
     " SELECT :producer, :position, :event_id::uuid, :aggregate_id, :event, :error, :attempts::integer, 0, now()"
     " FROM moved RETURNING true AS parked");
 
+/* Before what looks at the others of an aggregate: whoever parks one or requeues them waits for this row. */
+static struct db_statement LOCK_CURSOR =
+    DB_WRITE("lock_cursor", "SELECT 1 FROM consumer_cursor WHERE producer = :producer FOR UPDATE");
+
 /* Where those before it are handled again, it is one of them. */
 static struct db_statement PARK_BEHIND = DB_WRITE(
-    "park_behind", "WITH before AS (SELECT max(tries_left) AS tries_left FROM event_parked"
-		   " WHERE producer = :producer AND aggregate_id = :aggregate_id HAVING count(*) > 0)"
-		   ", moved AS (UPDATE consumer_cursor SET position = :position FROM before"
-		   " WHERE producer = :producer AND position < :position RETURNING before.tries_left)"
-		   " INSERT INTO event_parked " PARK_COLUMNS
-		   " SELECT :producer, :position, :event_id::uuid, :aggregate_id, :event, :error, 0, tries_left, now()"
-		   " FROM moved RETURNING true AS parked");
+    "park_behind",
+    "WITH before AS (SELECT max(tries_left) AS tries_left FROM event_parked"
+    " WHERE producer = :producer AND aggregate_id = :aggregate_id HAVING count(*) > 0)"
+    ", moved AS (UPDATE consumer_cursor SET position = :position FROM before"
+    " WHERE producer = :producer AND position < :position AND parkings = :parkings RETURNING before.tries_left)"
+    " INSERT INTO event_parked " PARK_COLUMNS
+    " SELECT :producer, :position, :event_id::uuid, :aggregate_id, :event, :error, 0, tries_left, now()"
+    " FROM moved RETURNING true AS parked");
 
 static struct db_statement FIND_PARKED =
     DB_READ("find_parked", "SELECT DISTINCT aggregate_id FROM event_parked WHERE producer = :producer"
@@ -89,7 +94,7 @@ static struct status park(struct call *call, struct db_unit *unit, const struct 
 	db_bind_bytes(unit, "event", pb_pack(call->arena, &event->base));
 	db_bind_text(unit, "error", error);
 	TRY(db_run(call, unit));
-	*ret_parked = db_count(db_rows(unit, 0)) > 0;
+	*ret_parked = db_count(db_last_rows(unit)) > 0;
 	return STATUS_OK;
 }
 
@@ -106,8 +111,12 @@ struct status parking_park(struct call *call, const struct consumer *consumer, c
 struct status parking_park_behind(struct call *call, const struct consumer *consumer, const Events__Event *event,
 				  bool *ret_parked)
 {
-	return park(call, db_unit(call, &PARK_BEHIND), consumer, event, "An earlier event of the aggregate is parked.",
-		    ret_parked);
+	struct db_unit *unit = db_unit(call, &LOCK_CURSOR);
+
+	db_bind_text(unit, "producer", consumer->producer);
+	db_then(unit, &PARK_BEHIND);
+	db_bind_int(unit, "parkings", consumer->parkings);
+	return park(call, unit, consumer, event, "An earlier event of the aggregate is parked.", ret_parked);
 }
 
 struct status parking_find(struct call *call, const char *producer, Events__Event *const *events, size_t n_events,
@@ -357,7 +366,9 @@ struct status requeue_parked_events(struct call *call, const Events__RequeuePark
 		if (count == 0)
 			return status_not_found(call->arena, "parked event", request->aggregate_id);
 		reply->count = (int32_t)count;
-		unit = db_unit(call, &REQUEUE_EVENTS);
+		unit = db_unit(call, &LOCK_CURSOR);
+		db_bind_text(unit, "producer", request->producer);
+		db_then(unit, &REQUEUE_EVENTS);
 		db_bind_text(unit, "producer", request->producer);
 		db_bind_int(unit, "count", count);
 		db_bind_int(unit, "tries", EVENT_TRIES);

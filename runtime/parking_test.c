@@ -21,6 +21,8 @@ static struct {
 	int other_failures;          /* first, this often: PEER_UNAVAILABLE */
 	bool skips;                  /* events have no effect */
 	bool overtaken;              /* another process parks the first event while this one is at it */
+	bool careless;               /* it does not look whether its effect was applied */
+	bool slow;                   /* it uses up its time before it fails */
 	int tries;                   /* that failed */
 } plan;
 
@@ -41,7 +43,7 @@ static struct status take_effect(struct call *call, const Events__Event *event)
 
 		db_bind_int(unit, "n", event->aggregate_version);
 		TRY(event_write(call, event, unit, &write));
-		if (write.applied)
+		if (write.applied || plan.careless)
 			return STATUS_OK;
 	}
 	return status_of(&CONCURRENT_CHANGE);
@@ -61,9 +63,13 @@ static struct status on_duration(struct call *call, const Events__Event *event, 
 		park_elsewhere();
 		return event_skip(call, event);
 	}
+	if (plan.careless && plan.tries++ == 0)
+		pg_execute(conninfo, "UPDATE consumer_cursor SET parkings = parkings + 1");
 	if (plan.reason != NULL && strcmp(event->aggregate_id, plan.fails) == 0 &&
 	    event->aggregate_version >= plan.fails_from) {
 		plan.tries++;
+		if (plan.slow)
+			call->deadline = clock_monotonic();
 		if (plan.other_failures-- > 0)
 			return status_of(&PEER_UNAVAILABLE);
 		return plan.reason == &EVENT_REJECTED ? event_reject(call, "it makes no sense")
@@ -337,6 +343,29 @@ static struct status a_parking_elsewhere_holds_from_the_first_moment(struct call
 	return STATUS_OK;
 }
 
+static struct status what_was_not_applied_is_not_done(struct call *call)
+{
+	plan.careless = true;
+	TRY(tell(call, "x", 1, 3));
+	await_number(call, &COUNT_NUMBERED, 3);
+	events_consume(scene.events, &CONSUMER, NULL);
+	await_number(call, &CURSOR, 3);
+	assert_int_equal(number(call, &EFFECTS_X), 123);
+	return STATUS_OK;
+}
+
+static struct status what_uses_up_its_time_is_parked_too(struct call *call)
+{
+	plan.slow = true;
+	fail_with(&NOT_TODAY, 1);
+	events_consume(scene.events, &CONSUMER, NULL);
+	TRY(tell(call, "x", 1, 1));
+	TRY(tell(call, "y", 1, 2));
+	await_number(call, &EFFECTS_Y, 12);
+	assert_int_equal(number(call, &COUNT_PARKED), 1);
+	return STATUS_OK;
+}
+
 /* Two consumers of one name, as in two processes: what one of them has parked, the other one parks behind. */
 static struct status processes_agree_on_what_is_parked(struct call *call)
 {
@@ -397,6 +426,8 @@ int main(void)
 		TEST(what_fails_again_stays_parked),
 		TEST(a_requeued_event_waits_for_others),
 		TEST(a_parking_elsewhere_holds_from_the_first_moment),
+		TEST(what_was_not_applied_is_not_done),
+		TEST(what_uses_up_its_time_is_parked_too),
 		TEST(processes_agree_on_what_is_parked),
 		TEST(parked_events_are_listed_in_pages),
 	};

@@ -257,8 +257,10 @@ struct status event_write(struct call *call, const Events__Event *event, struct 
 	db_bind_int(unit, "w_parkings", call->parkings);
 	db_bind_bool(unit, "w_requeued", call->requeued);
 	TRY(run(call, unit, write));
-	if (write->applied)
+	if (write->applied) {
+		call->event_done = true;
 		call->skipped = 0; /* the cursor is past them now */
+	}
 	return STATUS_OK;
 }
 
