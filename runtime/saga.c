@@ -169,7 +169,7 @@ static struct status do_step(struct call *call, struct saga *saga, bool undo)
 
 /* ---- Records ---- */
 
-/* Also for a call that nobody waits for any more: what it knows is worth a moment. */
+/* Also for a call that nobody waits for any more: what it knows is worth a moment, but a process that ends does not wait longer. */
 static struct status record(struct call *call, struct saga *saga, int64_t delay, const char *error)
 {
 	const int64_t deadline = call->deadline;
@@ -177,7 +177,7 @@ static struct status record(struct call *call, struct saga *saga, int64_t delay,
 	struct status status;
 	bool held = false;
 
-	if (call->deadline < clock_monotonic() + RECORD_TIME)
+	if (cancelled || call->deadline < clock_monotonic() + RECORD_TIME)
 		call->deadline = clock_monotonic() + RECORD_TIME;
 	call->cancelled = false;
 	FAULT_POINT("saga.before_record");
@@ -323,7 +323,7 @@ static struct status look_later(struct call *call, int64_t *pause)
 	return STATUS_OK;
 }
 
-struct status saga_join(struct call *call, const struct saga_kind *kind, const char *subject_id)
+static struct status join(struct call *call, const struct saga_kind *kind, const char *subject_id)
 {
 	for (int64_t pause = LOOK_MIN;;) {
 		struct saga_found found;
@@ -347,4 +347,14 @@ struct status saga_join(struct call *call, const struct saga_kind *kind, const c
 		if (!status_is(status, &SAGA_LOST))
 			return status;
 	}
+}
+
+/* The end of another's work is not the effect that this call was asked for. */
+struct status saga_join(struct call *call, const struct saga_kind *kind, const char *subject_id)
+{
+	const bool committed = call->committed;
+	const struct status status = join(call, kind, subject_id);
+
+	call->committed = committed;
+	return status;
 }

@@ -28,7 +28,7 @@ static struct {
 	const struct reason *undo_answer;
 	char story[200];          /* what was done, in order */
 	struct saga *interrupted; /* by whom: a claim that happens while a step runs */
-	bool interrupt, hang;
+	bool hang, database_ends;
 	int running, most;
 } plan;
 
@@ -51,6 +51,10 @@ static struct status do_step(struct call *call, struct saga *saga)
 	plan.most = plan.running > plan.most ? plan.running : plan.most;
 	coroutine_sleep(call->loop, plan.hang ? 20 * CLOCK_MILLISECOND : 0);
 	plan.running--;
+	if (plan.database_ends) {
+		pg_stop();
+		call_cancel(call);
+	}
 	tell(NAMES[step]);
 	return plan.answers[step] == NULL ? STATUS_OK : status_of(plan.answers[step]);
 }
@@ -418,7 +422,9 @@ static struct status start_many(struct call *call, struct job *job)
 static struct status join(struct call *call, struct job *job)
 {
 	(void)job;
-	return saga_join(call, &KIND, SUBJECT);
+	TRY(saga_join(call, &KIND, SUBJECT));
+	assert_false(call->committed); /* its own work is still to come */
+	return STATUS_OK;
 }
 
 static struct status start_one(struct call *call, struct job *job)
@@ -474,6 +480,23 @@ static void on_stopped(void *context)
 {
 	(void)context;
 	stopped = true;
+}
+
+/* SIGTERM, and no database any more. */
+static struct status a_process_that_ends_does_not_wait_for_the_database(struct call *call, struct job *job)
+{
+	struct saga *saga;
+	int64_t began;
+
+	(void)job;
+	plan.database_ends = true;
+	plan.answers[0] = &CALL_CANCELLED;
+	TRY(start(call, SUBJECT, true, &saga));
+	began = clock_monotonic();
+	assert_int_not_equal(status_code(saga_run(call, saga)), CODE_OK);
+	assert_true(clock_monotonic() - began < PATIENCE / 2);
+	pg_restart();
+	return STATUS_OK;
 }
 
 /* Started by one process that died; taken up by the workers of the next. */
@@ -573,6 +596,7 @@ int main(void)
 		BODY(a_bug_is_parked),
 		BODY(a_second_start_is_the_same_saga),
 		BODY(only_what_has_long_ended_is_forgotten),
+		BODY(a_process_that_ends_does_not_wait_for_the_database),
 		TEST(rivals_never_get_the_same),
 		TEST(those_who_join_see_one_end),
 		TEST(workers_take_up_what_is_due_at_once),

@@ -38,6 +38,8 @@ static struct status work(struct call *call, void *context)
 	struct status status;
 
 	worker->call = call;
+	if (engine.stopping)
+		return STATUS_OK; /* since it was started */
 	TRY(saga_store_claim_due(call, engine.kinds, &saga));
 	if (saga == NULL)
 		return STATUS_OK;
