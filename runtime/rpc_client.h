@@ -3,7 +3,7 @@
  *
  * Invariants
  * - A call waits as a coroutine; it costs memory while it waits, never a thread.
- * - What is left of the caller's deadline, its cancellation, its trace and its identity go along. There is no call without a deadline.
+ * - What is left of the caller's deadline, its cancellation, its trace and its identity go along. There is no unary call without a deadline; a stream may last.
  * - gRPC core retries (UNAVAILABLE, at most 3 attempts, with backoff and throttling, later or not at all when the peer says so), balances (round_robin) and pings;
  *   see the service config in rpc_client.c. Only idempotent methods are retried; all of ours are, because writes carry a key.
  * - A peer that fails is not called for a while, and one peer does not get everything that we have: see rpc_guard.h.
@@ -33,7 +33,7 @@ struct rpc_client;
 /* target: "unix:/path", "host:port", "ipv4:a:p,b:p", "dns:///name:port". Connects at the first call. self is the caller's service name. */
 struct rpc_client *rpc_client_new(struct rpc_core *core, const char *self, const char *target);
 
-/* Other bounds than the usual ones (1 s, 5 s, 256 calls). Before the first call. */
+/* Other bounds than the usual ones (1 s, 5 s, 256 calls; a service sets its own by --peer-calls). Before the first call. */
 void rpc_client_guard(struct rpc_client *client, const struct rpc_guard_options *options);
 
 /* No call may be in flight. */

@@ -12,6 +12,7 @@
 
 #define LOOK_EVERY (100 * CLOCK_MILLISECOND) /* for a connection, while a breaker is open */
 #define PAUSE_MIN (10 * CLOCK_MILLISECOND)
+#define WAIT_MAX CLOCK_SECOND               /* of a worker, who then has other things to do */
 #define PAUSE_MAX (100 * CLOCK_MILLISECOND) /* of a waiting worker, so that it sees its end in time */
 
 static const struct rpc_guard_options USUAL = { .slow = CLOCK_SECOND, .rest = 5 * CLOCK_SECOND, .max_calls = 256 };
@@ -132,10 +133,12 @@ static bool ask(struct rpc_guarded *guarded, struct rpc_pass *pass)
 
 static struct status wait_until_allowed(struct rpc_guarded *guarded, struct call *call, struct rpc_pass *pass)
 {
+	const int64_t patience = call->call_class == CLASS_WORKER ? clock_monotonic() + WAIT_MAX : 0;
+
 	while (!ask(guarded, pass)) {
 		const int64_t rest = breaker_rest(&guarded->breaker, pass->started);
 
-		if (call->call_class != CLASS_WORKER) {
+		if (clock_monotonic() >= patience) {
 			struct status status = status_private(
 			    call->arena, &PEER_UNAVAILABLE, "%s %s: the breaker is %s", guarded->guard->peer,
 			    guarded->path, breaker_state_name(guarded->breaker.state));

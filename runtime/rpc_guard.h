@@ -6,7 +6,8 @@
  * - Bad is: no answer, an answer that names a failure of the peer's own (INTERNAL, UNAVAILABLE), or none within `slow`. A call that takes longer counts while it is
  *   still under way, so that a frozen peer is noticed before the first deadline. Everything else that the peer says shows that it is well: refusals of the business, and
  *   that it is overloaded, which it can tell better than we.
- * - Who waits for a person is refused with PEER_UNAVAILABLE while the breaker is open. A worker's call waits until it may go, no longer than its deadline.
+ * - Who waits for a person is refused with PEER_UNAVAILABLE while the breaker is open. A worker's call waits a second at most: its saga comes back
+ *   later by itself, and meanwhile the worker may do what needs others.
  * - At most max_calls calls are under way to a peer (half for what is optional), so that one peer cannot hold everything that we have; more are OVERLOADED. Workers' calls do not count.
  * - What is meant to wait (calls of workers' methods, such as FetchEvents) is not guarded; it has a pace of its own.
  *

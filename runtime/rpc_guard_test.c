@@ -169,6 +169,25 @@ static void a_worker_waits_instead_of_being_refused(void **state)
 	as_client(as_worker);
 }
 
+static struct status as_worker_in_vain(struct call *call)
+{
+	int64_t began;
+
+	rpc_client_guard(scene.client, &(const struct rpc_guard_options){ SLOW, PATIENCE, 1000 });
+	ask_times(call, "INTERNAL_ERROR", 10, "INTERNAL_ERROR");
+	call->call_class = CLASS_WORKER;
+	began = clock_monotonic();
+	ask_times(call, "", 1, "PEER_UNAVAILABLE");
+	assert_in_range(clock_monotonic() - began, CLOCK_SECOND / 2, PATIENCE / 2);
+	return STATUS_OK;
+}
+
+static void a_worker_does_not_wait_for_long(void **state)
+{
+	(void)state;
+	as_client(as_worker_in_vain);
+}
+
 static struct asker askers[64];
 
 static bool all_at_gate(void)
@@ -340,6 +359,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusals_of_the_business_never_open_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_peer_that_fails_has_a_rest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_worker_waits_instead_of_being_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_worker_does_not_wait_for_long, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_frozen_peer_is_noticed_before_the_deadline, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_the_direct_caller_retries, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_dead_target_costs_hardly_more_than_one_attempt_each, set_up,
