@@ -17,10 +17,9 @@ import { areaOf } from './scenarios.mjs';
 
 const NEVER = 1_000_000_000;
 const CAN_FAIL = new Set(['db.before_send', 'db.sent', 'db.committed', 'rpc_client.received']); // FAULT_FAILS in runtime/
+const SECOND_LIVES = 12; // points at which a second life ends
+const SECOND_STEP = 7; // from one to the next, so that neighbours differ
 const POINTS_MAX = 400; // of one scenario; more means that it does not come to rest
-
-// The contract has it, the service has not: a way through an RPC that says UNIMPLEMENTED.
-export class NotBuilt extends Error {}
 
 export async function startCrash() {
 	return new Crash(await startSystem({ gateway: false }));
@@ -63,8 +62,27 @@ class Crash {
 		return fs.readFileSync(this.file, 'utf8').split('\n').filter(Boolean);
 	}
 
-	// Brings the target back as soon as it dies of its fault; resolves when it will not die any more.
-	revive(target, n, what) {
+	// The process that takes up what the last one left dies at its m-th point, if it comes that far before all is at rest.
+	async killAgain(target, m) {
+		fs.writeFileSync(this.file, '');
+		this.aimed = undefined;
+		Object.assign(this.target.environment, { FAULT: `kill@${m}`, FAULT_FILE: this.file });
+		this.target.start();
+		const { ended } = this.target;
+		const recovers = this.system.ready(target).then(() => this.rest.expireLeases()).then(() => this.rest.reached());
+		await Promise.race([ended, recovers.catch((error) => this.target.running && Promise.reject(error))]);
+		if (this.target.running) {
+			fs.rmSync(this.file);
+			return false;
+		}
+		if (this.passed().length < m) throw new Error(`${target} ended by itself:\n${fs.readFileSync(this.target.log, 'utf8').slice(-2000)}`);
+		fs.rmSync(this.file);
+		this.kills++;
+		return true;
+	}
+
+	// Brings the target back as soon as it dies of its fault; resolves when it will not die any more. again: and once more, at this point of its second life.
+	revive(target, n, what, again) {
 		let over = false;
 		const revived = this.target.ended.then(async ({ code, signal }) => {
 			this.names = this.passed();
@@ -74,6 +92,7 @@ class Crash {
 			}
 			fs.rmSync(this.file);
 			this.kills++;
+			if (again && !(await this.killAgain(target, again))) return;
 			await this.start(target, `kill@${n + 1}`);
 		});
 		return {
@@ -102,15 +121,15 @@ class Crash {
 	}
 
 	// One run, with a fault at the n-th point (what: kill or err), if it comes that far.
-	async run(scenario, target, n, what = 'kill') {
+	async run(scenario, target, n, what = 'kill', again = 0) {
 		const prepared = await scenario.prepare(this.recorded);
 		const key = randomUUID();
 		this.runs++;
 		this.names = undefined;
 		await this.aim(target, n, what);
-		const watch = this.revive(target, n, what);
+		const watch = this.revive(target, n, what, again);
 		const outcome = await Promise.race([this.begin(scenario, prepared, key), failure(watch.revived)]);
-		if (outcome.error?.codeName === 'UNIMPLEMENTED') throw new NotBuilt(scenario.name);
+		await scenario.after?.(this.system);
 		await Promise.race([this.rest.reached(), failure(watch.revived)]);
 		const { names, hit } = await watch.end();
 		await this.rest.reached();
@@ -138,14 +157,15 @@ class Crash {
 		this.internal ||= scenario.internal;
 	}
 
-	// The n-th point fails and nobody dies, for each that can fail. Each run says which points come next.
+	// The n-th point fails and nobody dies, for each that can fail. Each run says which points come next; the same may come in another order.
 	async walkErrors(scenario, target) {
 		let found = 0;
 		let { names } = await this.run(scenario, target, NEVER);
 		for (let n = 1; n <= names.length; n++) {
 			if (!CAN_FAIL.has(names[n - 1])) continue;
-			({ names } = await this.run(scenario, target, n, 'err'));
-			found++;
+			const failed = await this.run(scenario, target, n, 'err');
+			names = failed.names;
+			if (failed.hit && CAN_FAIL.has(names[n - 1])) found++;
 		}
 		return found;
 	}
@@ -155,6 +175,16 @@ class Crash {
 		for (let n = 1; n < POINTS_MAX; n++) {
 			const { hit } = await this.run(scenario, target, n);
 			if (!hit) return n - 1;
+		}
+		throw new Error(`${scenario.name}: still not at its end after ${POINTS_MAX} points of ${target}`);
+	}
+
+	// The same, and whoever takes it up dies, too, sooner or later.
+	async walkTwice(scenario, target) {
+		const before = this.kills;
+		for (let n = 1; n < POINTS_MAX; n++) {
+			const { hit } = await this.run(scenario, target, n, 'kill', 1 + ((n * SECOND_STEP) % SECOND_LIVES));
+			if (!hit) return this.kills - before - (n - 1);
 		}
 		throw new Error(`${scenario.name}: still not at its end after ${POINTS_MAX} points of ${target}`);
 	}
