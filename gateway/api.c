@@ -293,6 +293,14 @@ static void client_gone(struct http_request *request)
 	coroutine_wake(exchange->coroutine);
 }
 
+static void client_ready(struct http_request *request)
+{
+	const struct exchange *exchange = request->owner;
+
+	if (exchange->call != NULL)
+		coroutine_wake(exchange->coroutine);
+}
+
 void api_handle(struct api *api, struct http_request *request)
 {
 	struct exchange *exchange = arena_alloc(request->arena, sizeof(*exchange));
@@ -311,5 +319,6 @@ void api_handle(struct api *api, struct http_request *request)
 	}
 	request->owner = exchange;
 	request->gone = client_gone;
+	request->taken = client_ready;
 	call_spawn(api->loop, NULL, "gateway", exchange->timeout, run, NULL, exchange);
 }

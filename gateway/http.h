@@ -12,8 +12,8 @@
  * - handle() is called once for each request, on the loop's own stack; http_respond() must follow once for each, then
  *   or later. The request and its arena live until then, even when the client has gone meanwhile: request->gone()
  *   tells (the client's half-close counts as going).
- * - An answer may be a stream: its pieces go out as they come, and it ends with the connection. Who does not read it is cut off: when more than max_unsent bytes
- *   wait, or some have waited for write_timeout.
+ * - An answer may be a stream: its pieces go out as they come, and it ends with the connection. Whoever sends one waits until the client has taken what was sent
+ *   before there is more (http_stream_unsent(), request->taken()); a client that has not done so within write_timeout is cut off.
  * - Every answer carries the headers that keep a browser from doing what was not meant (nosniff, no referrer, own
  *   origin only, ...).
  * - One log line per request; the query, which may hold personal data, is not in it.
@@ -67,6 +67,8 @@ struct http_request {
 	 * For the handler: called when the client goes before the answer, and for a stream also when the server drains. The answer, or the stream's end, is still due.
 	 */
 	void (*gone)(struct http_request *request);
+	/* Likewise for a stream: called when the client has taken all that was sent. May be NULL. */
+	void (*taken)(struct http_request *request);
 	void *owner;
 
 	/* Private. */
@@ -104,7 +106,6 @@ struct http_limits {
 	int64_t max_connections, max_connections_per_address; /* IPv6: per /64 */
 	int64_t max_body;                                     /* bytes of one request's body */
 	int64_t max_bodies;                                   /* bytes of all bodies that are being received */
-	int64_t max_unsent;                                   /* bytes of a stream that its client has not taken */
 	int64_t head_timeout, body_timeout, idle_timeout, write_timeout; /* microseconds */
 };
 
@@ -137,6 +138,9 @@ void http_respond(struct http_request *request, const struct http_response *resp
 void http_stream_begin(struct http_request *request, const struct http_response *response);
 void http_stream_piece(struct http_request *request, struct str bytes);
 void http_stream_end(struct http_request *request, const char *reason, const char *trace);
+
+/* Bytes of the stream that its client has not taken yet; 0 when it is gone. */
+size_t http_stream_unsent(const struct http_request *request);
 
 /* The value of the first field with this name (any case); data is NULL when there is none. */
 struct str http_field(const struct http_request *request, const char *name);

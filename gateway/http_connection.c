@@ -203,6 +203,13 @@ static void linger(struct http_connection *c)
 	evbuffer_drain(input, evbuffer_get_length(input));
 }
 
+/* To a stream, which has no end by itself, when the server drains. */
+static void tell_end(struct http_connection *c)
+{
+	if (c->request->gone != NULL)
+		c->request->gone(c->request);
+}
+
 void http_connection_stream(struct http_connection *c, struct str head)
 {
 	c->keep_alive = false; /* it has no other end */
@@ -213,33 +220,39 @@ void http_connection_stream(struct http_connection *c, struct str head)
 
 void http_connection_piece(struct http_connection *c, struct str bytes)
 {
-	struct evbuffer *output = bufferevent_get_output(c->socket);
-	const size_t unsent = evbuffer_get_length(output);
-
-	if (unsent + bytes.len > (size_t)c->server->limits.max_unsent) {
-		http_connection_close(c);
-		return;
-	}
-	if (unsent == 0)
+	if (http_connection_unsent(c) == 0)
 		loop_timer_set(c->timer, c->server->limits.write_timeout);
-	evbuffer_add(output, bytes.data, bytes.len);
+	evbuffer_add(bufferevent_get_output(c->socket), bytes.data, bytes.len);
+}
+
+size_t http_connection_unsent(const struct http_connection *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->socket));
 }
 
 void http_connection_stream_end(struct http_connection *c)
 {
 	c->request = NULL;
 	enter(c, PHASE_WRITING);
-	if (evbuffer_get_length(bufferevent_get_output(c->socket)) == 0)
+	if (http_connection_unsent(c) == 0)
 		linger(c);
+}
+
+static void on_taken(struct http_connection *c)
+{
+	loop_timer_cancel(c->timer);
+	if (c->request->taken != NULL)
+		c->request->taken(c->request);
 }
 
 static void on_written(struct bufferevent *socket, void *context)
 {
 	struct http_connection *c = context;
 
-	if (c->phase == PHASE_STREAMING && evbuffer_get_length(bufferevent_get_output(socket)) == 0)
-		loop_timer_cancel(c->timer);
-	if (c->phase != PHASE_WRITING || evbuffer_get_length(bufferevent_get_output(socket)) > 0)
+	(void)socket;
+	if (c->phase == PHASE_STREAMING && http_connection_unsent(c) == 0)
+		on_taken(c);
+	if (c->phase != PHASE_WRITING || http_connection_unsent(c) > 0)
 		return;
 	if (!c->keep_alive || c->half_closed) {
 		linger(c);
@@ -280,8 +293,8 @@ void http_connection_drain(struct http_connection *c)
 	c->keep_alive = false;
 	if (c->phase == PHASE_IDLE)
 		enter(c, PHASE_IDLE);
-	if (c->phase == PHASE_STREAMING && c->request->gone != NULL)
-		c->request->gone(c->request);
+	if (c->phase == PHASE_STREAMING)
+		tell_end(c);
 }
 
 /* Opening. */

@@ -93,6 +93,7 @@ void http_connection_answer(struct http_connection *connection, struct str head,
 void http_connection_stream(struct http_connection *connection, struct str head);
 void http_connection_piece(struct http_connection *connection, struct str bytes);
 void http_connection_stream_end(struct http_connection *connection);
+size_t http_connection_unsent(const struct http_connection *connection);
 
 /* A connection or request has ended: is that all? */
 void http_server_check(struct http_server *server);

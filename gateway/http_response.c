@@ -161,6 +161,11 @@ void http_stream_piece(struct http_request *request, struct str bytes)
 	http_connection_piece(request->connection, bytes);
 }
 
+size_t http_stream_unsent(const struct http_request *request)
+{
+	return request->connection == NULL ? 0 : http_connection_unsent(request->connection);
+}
+
 void http_stream_end(struct http_request *request, const char *reason, const char *trace)
 {
 	const struct http_response response = { .status = request->streamed_status,

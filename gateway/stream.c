@@ -2,6 +2,7 @@
 #include "gateway/stream.h"
 
 #include "gateway/problem.h"
+#include "runtime/coroutine.h"
 #include "runtime/loop.h"
 
 #define TOKEN "resume_token"
@@ -93,6 +94,14 @@ static struct status send_message(struct call *call, struct live *live, struct s
 	return STATUS_OK;
 }
 
+/* A slow client is waited for: http.h looks that it is not for ever. */
+static struct status wait_taken(const struct call *call, const struct live *live)
+{
+	while (!call->cancelled && http_stream_unsent(live->stream->request) > 0)
+		coroutine_wait();
+	return call_check(call);
+}
+
 /* From the second message to the end of the server's stream. Each one's memory is given back. */
 static struct status pump(struct call *call, struct rpc_stream *source, struct live *live, struct str message)
 {
@@ -102,6 +111,7 @@ static struct status pump(struct call *call, struct rpc_stream *source, struct l
 		TRY(send_message(call, live, message));
 		arena_rewind(call->arena, mark);
 		mark = arena_mark(call->arena);
+		TRY(wait_taken(call, live));
 		TRY(rpc_stream_next(source, &message));
 	}
 	return STATUS_OK;

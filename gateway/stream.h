@@ -7,7 +7,8 @@
  * - Before the first message a failure is an ordinary problem; after it, an event "problem" with the same document, and the end. That a stream has lasted long
  *   enough is none.
  * - Silence is broken by comments, so that both sides notice when the other one is gone.
- * - What a client does not read is not kept for it: it is cut off (http.h) and may come again. Streams at once are limited; one more is OVERLOADED.
+ * - The next message is asked for when the client has taken the one before it, so that one is all that waits for a slow client, and the service waits, too. Who takes
+ *   nothing for too long is cut off, by http.h or by the service, and may come again. Streams at once are limited; one more is OVERLOADED.
  * - When the client goes, the call is cancelled at once.
  *
  * Usage

@@ -3,7 +3,8 @@
  *
  * Invariants
  * - A coroutine is pinned to its loop: it starts, waits and ends on the loop's thread. There is no other scheduler.
- * - It waits in three places of the runtime only: a call to a peer, a unit of work for PostgreSQL, a timer. Handlers never call coroutine_wait() themselves.
+ * - It waits in three places of the runtime only (a call to a peer, a unit of work for PostgreSQL, a timer) and in one of the gateway: a stream for its client. Handlers never
+ *   call coroutine_wait() themselves.
  * - No lock is held and no thread-local value (errno included) is kept across a wait.
  * - Stacks are small (64 KiB, more under sanitizers), mapped on demand behind a guard page, and pooled: no deep recursion and no large local arrays.
  * - The sanitizers and valgrind are told of every stack and every switch, here and nowhere else.

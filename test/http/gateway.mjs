@@ -110,7 +110,7 @@ export class Peer {
 	}
 }
 
-// Takes calls (HTTP/2 streams) and never answers; notes how each ended.
+// Takes calls (HTTP/2 streams) and never answers, unless a test says what; notes how each ended.
 class Silent {
 	calls = [];
 
@@ -118,7 +118,7 @@ class Silent {
 		this.server = http2.createServer();
 		this.server.on('session', (session) => session.on('error', () => {}));
 		this.server.on('stream', (stream) => {
-			const call = { ended: false };
+			const call = { ended: false, answer: (...messages) => answer(stream, messages), full: () => stream.writableNeedDrain };
 			this.calls.push(call);
 			stream.on('error', () => {});
 			stream.on('close', () => (call.ended = true));
@@ -130,6 +130,16 @@ class Silent {
 	// Waits until a call has arrived.
 	called() {
 		return until('a call', () => this.calls[0]);
+	}
+}
+
+// Sends messages of a gRPC stream, and leaves it open.
+function answer(stream, messages) {
+	if (!stream.headersSent) stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+	for (const message of messages) {
+		const head = Buffer.alloc(5); // not compressed
+		head.writeUInt32BE(message.length, 1);
+		stream.write(Buffer.concat([head, message]));
 	}
 }
 

@@ -16,7 +16,7 @@ let customer;
 before(async () => {
 	system = await startSystem({
 		services: ['customers', 'ordering'],
-		flags: { gateway: ['--max-live-streams=3', '--live-heartbeat-ms=200', '--max-unsent-bytes=8192'] },
+		flags: { gateway: ['--max-live-streams=3', '--live-heartbeat-ms=200', '--write-timeout-ms=3000'] },
 	});
 	customer = await makeCustomer(system);
 });
