@@ -216,6 +216,8 @@ void http_connection_stream(struct http_connection *c, struct str head)
 	count_body(c, 0);
 	enter(c, PHASE_STREAMING);
 	http_connection_piece(c, head);
+	if (c->server->draining)
+		tell_end(c);
 }
 
 void http_connection_piece(struct http_connection *c, struct str bytes)

@@ -73,6 +73,15 @@ describe('the end of the gateway', () => {
 		await gateway.logged('draining', ({ msg }) => msg === 'draining');
 	};
 
+	it('is not delayed by a stream that began after it', () => withStream(ENDED, async ({ gateway, peer, call }) => {
+		await end(gateway);
+		call.answer(message(1));
+		await peer.end();
+		assert.ok(peer.lived < patience(10_000), `${peer.lived} ms`);
+		assert.match(peer.received.toString('latin1'), /^HTTP\/1.1 200 /);
+		assert.equal(await delivered(gateway), 'yes');
+	}));
+
 	it('lets a slow client have the event that it is reading', () => withStream(ENDED, async ({ gateway, peer, call }) => {
 		peer.socket.pause();
 		call.answer(...numbers(MANY).map(large));
