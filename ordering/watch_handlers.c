@@ -94,8 +94,13 @@ static struct status send_batch(struct call *call, struct watch *watch, bool *re
 	if (*ret_over)
 		return STATUS_OK;
 	TRY(read_batch(call, watch, left - LAST_MOMENT, &batch));
-	for (size_t i = 0; i < batch->n_events; i++)
+	/* One at a time: a batch of large orders, unpacked at once, is more than a call may hold. */
+	for (size_t i = 0; i < batch->n_events; i++) {
+		const struct arena_mark mark = arena_mark(call->arena);
+
 		TRY(send_event(call, watch, batch->events[i]));
+		arena_rewind(call->arena, mark);
+	}
 	if (watch->position - watch->told >= PROGRESS)
 		TRY(send(call, watch, &progress));
 	return STATUS_OK;
