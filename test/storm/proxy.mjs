@@ -47,7 +47,8 @@ class Pipe {
 			this.to.end();
 			return;
 		}
-		const fits = this.faults.sliced ? this.slice(piece) : this.to.write(piece);
+		const part = this.link.edge.fuse < piece.length ? piece.subarray(0, this.link.edge.fuse) : piece;
+		const fits = this.faults.sliced ? this.slice(part) : this.to.write(part);
 		if (!fits) this.from.pause();
 		this.link.passed(piece.length);
 	}
