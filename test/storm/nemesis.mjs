@@ -146,10 +146,11 @@ export class Nemesis {
 	// For one process of the server no file can grow: what it says is the same as on a full disk, and when it was writing its log ahead, all of it starts anew.
 	async 'disk-full'(fault) {
 		const { pid } = await this.backend(fault);
+		const before = this.world.postgresLog().length;
 		await this.limitFiles(pid, FULL);
 		await this.world.later(fault.length);
 		await this.limitFiles(pid, 'unlimited').catch(() => {});
-		return true;
+		return new RegExp(`\\[${pid}\\] .*File too large`).test(this.world.postgresLog().slice(before));
 	}
 
 	// By its owner: root in a container may not do it for others.
@@ -160,24 +161,37 @@ export class Nemesis {
 
 	// ---- The network ----
 
+	// Each counts when it has struck: bytes that were held, split or delayed, connections that were refused.
 	async network(fault) {
 		const edge = nth([...this.world.edges.values()], fault.target);
 		const direction = fault.up ? 'up' : 'down';
 		const lasting = {
-			latency: [{ latency: 5 + fault.size / 20, jitter: fault.size / 40 }, { latency: 0, jitter: 0 }],
+			latency: [{ latency: 5 + fault.size / 20, jitter: fault.size / 40 }, { latency: 0, jitter: 0 }, direction],
 			'blackhole-up': [{ blackhole: true }, { blackhole: false }, 'up'],
 			'blackhole-down': [{ blackhole: true }, { blackhole: false }, 'down'],
-			stall: [{ stalled: true }, { stalled: false }],
-			slice: [{ sliced: true }, { sliced: false }],
+			stall: [{ stalled: true }, { stalled: false }, direction],
+			slice: [{ sliced: true }, { sliced: false }, direction],
 		}[fault.kind];
-		if (lasting) {
-			const [begin, end, where = direction] = lasting;
-			edge.set(where, begin);
-			await this.world.later(fault.length);
-			edge.set(where, end);
-			return true;
-		}
-		return this.atOnce(edge, fault, direction);
+		return lasting ? this.forAWhile(edge, fault, ...lasting) : this.atOnce(edge, fault, direction);
+	}
+
+	async forAWhile(edge, fault, begin, end, direction) {
+		const [name] = Object.keys(begin);
+		const before = edge.struck(direction, name);
+		edge.set(direction, begin);
+		await this.world.later(fault.length);
+		edge.set(direction, end);
+		return edge.struck(direction, name) > before;
+	}
+
+	async refuse(fault) {
+		const edge = nth([...this.world.edges.values()], fault.target);
+		const before = edge.refused;
+		edge.refuse = true;
+		edge.reset();
+		await this.world.later(fault.length);
+		edge.refuse = false;
+		return edge.refused > before;
 	}
 
 	// A cut and a lost answer count when they happen: the edge tells.
@@ -185,13 +199,6 @@ export class Nemesis {
 		if (fault.kind === 'cut') edge.cut(fault.size);
 		if (fault.kind === 'lost-answer') edge.loseAnswer();
 		if (fault.kind === 'cut' || fault.kind === 'lost-answer') return null;
-		if (fault.kind === 'refuse') {
-			edge.refuse = true;
-			edge.reset();
-			await this.world.later(fault.length);
-			edge.refuse = false;
-			return true;
-		}
 		const struck = edge.links.size > 0;
 		if (fault.kind === 'reset') edge.reset();
 		if (fault.kind === 'half-close') edge.halfClose(direction);

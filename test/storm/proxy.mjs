@@ -4,6 +4,7 @@
 //     edge.up.latency = 50;              // milliseconds; up: from the one who connected; down: towards him. Also jitter, blackhole, stalled, sliced
 //     edge.cut(100);                     // after 100 more bytes in either direction, in the middle of whatever it is
 //     edge.reset(); edge.halfClose('down'); edge.loseAnswer(); edge.refuse = true;
+//     edge.struck('up', 'blackhole')     // how many pieces it has held, split or delayed; also edge.refused: connections
 //     edge.heal();                       // what was held back is lost with its connection: nobody gets a stream with a hole
 //     edge.close();
 //
@@ -12,6 +13,7 @@ import net from 'node:net';
 
 const SLICED = 400; // bytes of a piece that go one by one; more would only take time
 const ANSWER_WAIT = [20, 150]; // milliseconds that a request is given to have its effect before its answer is lost
+const HOLDS = ['blackhole', 'stalled'];
 
 // What goes one way through one connection, in order.
 class Pipe {
@@ -23,15 +25,21 @@ class Pipe {
 	}
 
 	take(piece) {
+		const { latency, jitter, stalled } = this.faults;
+		if (latency > 0) this.strike('latency', piece);
+		this.queue.push({ piece, due: performance.now() + latency + Math.random() * jitter });
+		if (stalled) this.from.pause();
 		this.link.saw(this, piece);
-		this.queue.push({ piece, due: performance.now() + this.faults.latency + Math.random() * this.faults.jitter });
-		if (this.faults.stalled) this.from.pause();
 		this.move();
+	}
+
+	strike(fault, piece) {
+		if (piece !== null) this.faults.struck[fault] = (this.faults.struck[fault] ?? 0) + 1;
 	}
 
 	move() {
 		clearTimeout(this.timer);
-		while (this.queue.length > 0 && !this.faults.blackhole && !this.faults.stalled) {
+		while (this.queue.length > 0 && !this.holds()) {
 			const wait = this.queue[0].due - performance.now();
 			if (wait > 0) {
 				this.timer = setTimeout(() => this.move(), wait);
@@ -39,6 +47,13 @@ class Pipe {
 			}
 			this.pass(this.queue.shift().piece);
 		}
+	}
+
+	// Whether what is first in the queue has to stay there.
+	holds() {
+		const fault = HOLDS.find((each) => this.faults[each]);
+		if (fault) this.strike(fault, this.queue[0].piece);
+		return fault !== undefined || this.link.losing === this;
 	}
 
 	pass(piece) {
@@ -54,6 +69,7 @@ class Pipe {
 	}
 
 	slice(piece) {
+		this.strike('sliced', piece);
 		let fits = true;
 		for (let i = 0; i < Math.min(piece.length, SLICED); i++) fits = this.to.write(piece.subarray(i, i + 1));
 		return piece.length > SLICED ? this.to.write(piece.subarray(SLICED)) : fits;
@@ -77,18 +93,25 @@ class Link {
 		edge.links.add(this);
 	}
 
-	// A request that goes up now is delivered; what comes down after it is not.
+	// A request that goes up now is delivered, and given time to have its effect; the answer to it is lost, however late it comes.
 	saw(pipe, piece) {
 		if (pipe === this.up && piece !== null && this.edge.losing > 0 && !this.losing) {
-			this.losing = true;
+			this.losing = this.down;
 			this.edge.losing--;
-			this.down.faults = { ...this.down.faults, blackhole: true };
 			const [least, most] = ANSWER_WAIT;
 			this.timer = setTimeout(() => {
-				this.edge.fired('lost-answer');
-				this.kill();
+				this.ripe = true;
+				this.lose();
 			}, least + Math.random() * (most - least));
 		}
+		this.lose();
+	}
+
+	lose() {
+		if (!this.ripe || this.down.queue.length === 0 || this.near.destroyed) return;
+		if (this.down.queue[0].piece === null) this.edge.losing++; // it ended without an answer: the next one, then
+		else this.edge.fired('lost-answer');
+		this.kill();
 	}
 
 	passed(bytes) {
@@ -108,21 +131,23 @@ class Link {
 	}
 
 	get held() {
-		return this.up.queue.length > 0 || this.down.queue.length > 0;
+		return this.losing !== undefined || this.up.queue.length > 0 || this.down.queue.length > 0;
 	}
 }
 
-const calm = () => ({ latency: 0, jitter: 0, blackhole: false, stalled: false, sliced: false });
+const CALM = { latency: 0, jitter: 0, blackhole: false, stalled: false, sliced: false };
+const calm = () => ({ ...CALM, struck: {} });
 
 class Edge {
 	constructor(name, target) {
-		Object.assign(this, { name, target, links: new Set(), up: calm(), down: calm(), losing: 0, refuse: false, fired: () => {} });
+		Object.assign(this, { name, target, links: new Set(), up: calm(), down: calm(), losing: 0, refuse: false, refused: 0, fired: () => {} });
 		this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => this.accept(near));
 	}
 
 	accept(near) {
 		near.on('error', () => {});
 		if (this.refuse) {
+			this.refused++;
 			near.resetAndDestroy();
 			return;
 		}
@@ -150,6 +175,10 @@ class Edge {
 		}
 	}
 
+	struck(direction, fault) {
+		return this[direction].struck[fault] ?? 0;
+	}
+
 	cut(bytes) {
 		this.fuse = bytes;
 	}
@@ -175,7 +204,7 @@ class Edge {
 		for (const link of [...this.links]) {
 			if (link.held || link.near.writableEnded || link.far.writableEnded) link.kill();
 		}
-		for (const direction of ['up', 'down']) this.set(direction, calm());
+		for (const direction of ['up', 'down']) this.set(direction, CALM);
 	}
 
 	close() {

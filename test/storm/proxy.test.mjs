@@ -51,4 +51,51 @@ describe('the storm\'s proxy', () => {
 		assert.equal(client.heard, 300);
 		assert.deepEqual(edge.fires, ['cut']);
 	});
+
+	for (const fault of ['latency', 'blackhole', 'stalled', 'sliced']) {
+		it(`counts ${fault} when it struck, in its direction`, async () => {
+			const client = connect();
+			await answered(client);
+			edge.set('up', { [fault]: fault === 'latency' ? 5 : true });
+			assert.equal(edge.struck('up', fault), 0);
+			client.write(MESSAGE);
+			await until('a strike', () => edge.struck('up', fault) > 0);
+			assert.equal(edge.struck('down', fault), 0);
+			edge.set('up', { [fault]: fault === 'latency' ? 0 : false });
+			await until('the answer', () => client.heard === 2 * MESSAGE.length);
+			client.destroy();
+		});
+	}
+
+	it('loses an answer when there is one', async () => {
+		const client = connect();
+		await answered(client);
+		edge.loseAnswer();
+		assert.deepEqual(edge.fires, []);
+		client.write(MESSAGE);
+		await gone(client);
+		assert.equal(client.heard, MESSAGE.length);
+		assert.deepEqual(edge.fires, ['lost-answer']);
+	});
+
+	it('has lost none while there is none', async () => {
+		const [silent, client] = [connect(), connect()];
+		await answered(client);
+		edge.loseAnswer();
+		edge.set('up', { blackhole: true });
+		silent.write(MESSAGE);
+		await until('the request', () => edge.struck('up', 'blackhole') > 0);
+		edge.heal();
+		await gone(silent);
+		assert.deepEqual(edge.fires, []);
+		await answered(client);
+		client.destroy();
+	});
+
+	it('counts whom it refused', async () => {
+		edge.refuse = true;
+		assert.equal(edge.refused, 0);
+		await gone(connect());
+		assert.equal(edge.refused, 1);
+	});
 });

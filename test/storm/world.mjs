@@ -19,6 +19,7 @@ const run = promisify(execFile);
 const POSTGRES = path.join(ROOT, 'deploy/local/postgres.sh');
 const PEERS = { ordering: ['customers', 'warehouse', 'shipping', 'billing'], gateway: SERVICES };
 const RINGS = { ordering: ['ordering', 'shipping'] }; // whose doorbells it hears
+const WORKS_FOR_SERVICE = new RegExp(`: (${SERVICES.join('|')}) \\1 \\[local\\]`);
 const RESTART_MAX = 3000; // milliseconds
 const BUS_KEY = 'a key for this storm only';
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
@@ -178,14 +179,18 @@ class World {
 
 	// ---- PostgreSQL ----
 
-	// Processes of the server, by what they say they are: "client backend", "checkpointer", "walwriter", ...
+	// Processes of the server, by what they say they are: those that work for a service (not for the auditor), and some of its own.
 	async postgres() {
 		const data = fs.existsSync(path.join(this.system.cluster, 'data.path')) ? fs.readFileSync(path.join(this.system.cluster, 'data.path'), 'utf8').trim()
 			: path.join(this.system.cluster, 'data');
 		const pid = Number(fs.readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
 		const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 		const titled = children.map((child) => ({ pid: child, title: fs.readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }));
-		return { pid, backends: titled.filter(({ title }) => /127\.0\.0\.1|\[local\]/.test(title)), others: titled.filter(({ title }) => /checkpointer|walwriter/.test(title)) };
+		return { pid, backends: titled.filter(({ title }) => WORKS_FOR_SERVICE.test(title)), others: titled.filter(({ title }) => /checkpointer|walwriter/.test(title)) };
+	}
+
+	postgresLog() {
+		return fs.readFileSync(path.join(this.system.cluster, 'postgres.log'), 'utf8');
 	}
 
 	async administer(query) {
