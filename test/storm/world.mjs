@@ -21,6 +21,8 @@ const PEERS = { ordering: ['customers', 'warehouse', 'shipping', 'billing'], gat
 const RINGS = { ordering: ['ordering', 'shipping'] }; // whose doorbells it hears
 const WORKS_FOR_SERVICE = new RegExp(`: (${SERVICES.join('|')}) \\1 \\[local\\]`);
 const RESTART_MAX = 3000; // milliseconds
+const DRAIN_MAX = 12_000; // milliseconds from SIGTERM to the end
+const DRAIN_STRUCK = 1000; // milliseconds in which a process that ends may be killed; one that takes longer is left alone, so that it is seen to hang
 const BUS_KEY = 'a key for this storm only';
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 
@@ -29,12 +31,12 @@ export const canJump = () => fs.existsSync(FAKETIME);
 // One process and those that follow it.
 class Node {
 	constructor(world, name, program) {
-		Object.assign(this, { world, name, program, deaths: 0, paused: false, doomed: undefined });
+		this.started = name === 'gateway' ? '"listening"' : '"serving"'; // as its log says it
+		Object.assign(this, { world, name, program, deaths: 0 });
 	}
 
 	start(environment = {}) {
-		this.doomed = undefined;
-		this.paused = false;
+		Object.assign(this, { doomed: undefined, asked: undefined, paused: false });
 		this.jumped = Object.keys(environment).length > 0;
 		const before = this.program.environment;
 		this.program.environment = { ...before, ...environment };
@@ -47,8 +49,9 @@ class Node {
 
 	died({ code, signal }, pid) {
 		this.deaths++;
+		clearTimeout(this.drain);
 		for (const left of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) fs.rmSync(path.join('/dev/shm', left), { force: true });
-		const expected = this.doomed && (signal === this.doomed || (this.doomed === 'SIGTERM' && code === 0 && signal === null));
+		const expected = (this.doomed && signal === this.doomed) || (this.asked && code === 0);
 		if (!expected && !this.world.stopping) this.explain(code, signal);
 		if (this.world.stopping) return;
 		const delay = this.world.healing ? 0 : this.world.random.fraction() ** 2 * RESTART_MAX;
@@ -61,8 +64,8 @@ class Node {
 
 	// A process that could not reach its database when it started gives up, and its supervisor tries again; nothing else may end by itself.
 	explain(code, signal) {
-		const said = fs.readFileSync(this.program.log, 'utf8').slice(this.logged);
-		if (signal === null && code === 1 && !said.includes('"serving"')) {
+		const { said } = this;
+		if (signal === null && code === 1 && !said.includes(this.started)) {
 			this.world.count('gave up starting');
 			return;
 		}
@@ -75,10 +78,27 @@ class Node {
 
 	kill(signal) {
 		if (!this.program.running || (this.doomed && signal !== 'SIGKILL')) return false;
+		if (this.doomed === 'SIGTERM' && performance.now() - this.asked > DRAIN_STRUCK) return false;
 		this.doomed = signal;
 		this.program.signal(signal);
 		if (this.paused) this.program.signal('SIGCONT');
+		if (signal === 'SIGTERM') this.expectEnd();
 		return true;
+	}
+
+	// It is not frozen any more (kill) and nothing freezes it (up), so all of that time is its own.
+	expectEnd() {
+		this.asked = performance.now();
+		this.drain = setTimeout(() => {
+			this.world.fail(`${this.name} has not ended ${DRAIN_MAX} ms after SIGTERM:\n${this.said.slice(-1500)}`);
+			this.doomed = 'SIGKILL';
+			this.program.signal('SIGKILL');
+		}, DRAIN_MAX);
+	}
+
+	// By the process that runs now.
+	get said() {
+		return fs.readFileSync(this.program.log, 'utf8').slice(this.logged);
 	}
 
 	async freeze(ms) {
@@ -246,6 +266,7 @@ class World {
 
 	async stop() {
 		this.stopping = true;
+		for (const { drain } of Object.values(this.nodes)) clearTimeout(drain);
 		for (const end of [...this.pending]) end();
 		const ended = {};
 		for (const [name, node] of Object.entries(this.nodes).reverse()) if (node.program.process) ended[name] = await node.program.stop();
