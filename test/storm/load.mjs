@@ -2,11 +2,12 @@
 //
 //     const load = new Load({ port, recorder, random, clients: 8 });
 //     await load.open();                 // customers and products
-//     load.start(); ...; await load.finish();   // everyone ends what he has begun
+//     load.start(); ...; await load.finish(60_000);   // everyone ends what he has begun
 //     load.figures()                     // { ok, fail, unknown, p50, p99, ... }
 import { setTimeout as pause } from 'node:timers/promises';
 import { ADDRESS, EUR } from '../harness/fixtures.mjs';
 import { HttpClient } from './http-client.mjs';
+import { Silence } from './silence.mjs';
 
 const CUSTOMERS = 'quayside.customers.v1.CustomerService';
 const PRODUCTS = 'quayside.warehouse.v1.ProductService';
@@ -37,22 +38,28 @@ export class Load {
 		this.answers = { ok: 0, fail: 0, unknown: 0, replays: 0 };
 		this.reasons = {};
 		this.times = [];
-		this.lastOk = performance.now();
-		this.longestSilence = 0;
+		this.silence = new Silence();
 	}
 
-	// One request and its repetitions.
-	async ask(api, method, request, { write = true, replay = write } = {}) {
+	async ask(api, method, request, { write = true } = {}) {
 		const key = write ? uuid(this.random) : undefined;
+		const outcome = await this.insist(api, method, request, key);
+		if (write && outcome.type === 'ok' && this.random.chance(REPLAYS)) await this.replay(api, method, request, key, outcome);
+		return outcome;
+	}
+
+	// One request and its repetitions; when all is ending, what nobody has answered of the reads is left alone.
+	async insist(api, method, request, key) {
+		const kind = key ? `writes of ${method.split('.')[1]}` : 'reads';
+		this.silence.ask(kind);
 		for (let tries = 0; ; tries++) {
 			const began = performance.now();
 			const outcome = await this.recorder.call(api, method, request, { key });
 			this.note(outcome, performance.now() - began);
-			if (outcome.type !== 'unknown') {
-				if (outcome.type === 'ok' && replay && this.random.chance(REPLAYS)) await this.replay(api, method, request, key, outcome);
+			if (outcome.type !== 'unknown' || (!key && this.stopping)) {
+				this.silence.answer(kind);
 				return outcome;
 			}
-			if (!write && this.stopping) return outcome;
 			await this.wait(tries);
 		}
 	}
@@ -67,8 +74,6 @@ export class Load {
 		this.answers[type]++;
 		if (type === 'ok') {
 			this.times.push(ms);
-			this.longestSilence = Math.max(this.longestSilence, performance.now() - this.lastOk);
-			this.lastOk = performance.now();
 		} else {
 			const reason = `${error.codeName} ${error.reason ?? ''}`.trim();
 			this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
@@ -77,17 +82,9 @@ export class Load {
 
 	async replay(api, method, request, key, first) {
 		this.answers.replays++;
-		for (let tries = 0; ; tries++) {
-			const again = await this.recorder.call(api, method, request, { key });
-			this.note(again, 0);
-			if (again.type === 'unknown') {
-				await this.wait(tries);
-				continue;
-			}
-			if (again.type !== 'ok' || !again.bytes.equals(first.bytes)) {
-				this.broken ??= `${method} with key ${key}: first ${first.bytes}, then ${again.type === 'ok' ? again.bytes : again.error.message}`;
-			}
-			return;
+		const again = await this.insist(api, method, request, key);
+		if (again.type !== 'ok' || !again.bytes.equals(first.bytes)) {
+			this.broken ??= `${method} with key ${key}: first ${first.bytes}, then ${again.type === 'ok' ? again.bytes : again.error.message}`;
 		}
 	}
 
@@ -115,9 +112,14 @@ export class Load {
 		this.running = Array.from({ length: this.clients }, () => this.person());
 	}
 
-	async finish() {
+	// Fails when somebody still has no answer after so many milliseconds.
+	async finish(ms) {
 		this.stopping = true;
-		await Promise.all(this.running);
+		const late = new AbortController();
+		const waiting = pause(ms, true, { signal: late.signal }).catch(() => false);
+		const tooLong = await Promise.race([waiting, Promise.all(this.running).then(() => false)]);
+		late.abort();
+		if (tooLong) throw new Error(`after ${Math.round(ms)} ms there was no answer yet to ${JSON.stringify(this.silence.waiting())}`);
 	}
 
 	async person() {
@@ -247,7 +249,7 @@ export class Load {
 	figures() {
 		const sorted = [...this.times].sort((a, b) => a - b);
 		const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
-		return { ...this.answers, p50: at(0.5), p99: at(0.99), longestSilence: Math.round(this.longestSilence) };
+		return { ...this.answers, p50: at(0.5), p99: at(0.99) };
 	}
 }
 

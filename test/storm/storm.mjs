@@ -27,7 +27,7 @@ const AUDIT_SHARE = 4; // waits at least so many times as long as the last one t
 const SERVER_AWAY = /connection|the database system|psql ended/;
 const SILENCE_MAX = 30_000; // nobody gets an answer for so long: faults are tolerable, so that is one too many
 const READY_MAX = 30_000;
-const REST_MAX = 60_000;
+const REST_MAX = 60_000; // from healing on
 const JUMP = 7_200_000; // of the nemesis' clocks
 const THREADS_MORE = 4; // gRPC core's own come and go
 
@@ -70,16 +70,18 @@ async function safety(world) {
 	return { nemesis, storming, watching };
 }
 
-// Peace: everything comes up, everyone gets his answer, everything comes to rest.
+// Peace: everything comes up, everyone gets his answer, everything comes to rest, all within one time.
 async function liveness(world, load, { storming, watching }) {
-	const healing = world.heal();
-	const ready = await took(healing.then(() => world.allReady(READY_MAX)));
+	const healed = performance.now();
+	const left = () => Math.max(0, healed + REST_MAX - performance.now());
+	const ready = await took(world.heal().then(() => world.allReady(Math.min(READY_MAX, left()))));
 	await storming;
-	const looked = await watching;
-	const answered = await took(load.finish());
+	const answered = await took(load.finish(left()));
 	const rest = new Rest(world.system.database);
-	const reached = await took(rest.reached(REST_MAX)).finally(() => rest.close());
-	say(`healed: all ready after ${ready} ms, everyone answered after ${answered} ms more, at rest after ${reached} ms more; ${looked} audits meanwhile`);
+	const reached = await took(rest.reached(left())).finally(() => rest.close());
+	say(`healed: all ready after ${ready} ms, everyone answered after ${answered} ms more, at rest after ${reached} ms more: ${Math.round(performance.now() - healed)} of ${REST_MAX} ms`);
+	const looked = await watching;
+	say(`audits while it stormed: ${looked}`);
 	return looked;
 }
 
@@ -142,13 +144,14 @@ async function storm(world) {
 	const stormed = await safety(world);
 	const looked = await liveness(world, load, stormed);
 	if (load.broken) world.fail(`a repeated request was answered differently: ${load.broken}`);
-	if (load.longestSilence > SILENCE_MAX) world.fail(`nobody got an answer for ${Math.round(load.longestSilence)} ms`);
+	for (const [kind, ms] of Object.entries(load.silence.longest())) if (ms > SILENCE_MAX) world.fail(`nobody got an answer to ${kind} for ${Math.round(ms)} ms`);
 	for (const worse of compare(before, await world.figures())) world.fail(worse);
 	await audit(world.system, { quiescent: true, history: path.join(world.folder, 'history.jsonl') }).catch((error) => world.fail(error.message));
 	recorder.close();
 	say(`faults: ${Object.entries(world.counts).map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
-	const { ok, fail, unknown, replays, p50, p99, longestSilence } = load.figures();
-	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed; p50 ${p50} ms, p99 ${p99} ms; longest silence ${longestSilence} ms`);
+	const { ok, fail, unknown, replays, p50, p99 } = load.figures();
+	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed; p50 ${p50} ms, p99 ${p99} ms`);
+	say(`longest without an answer: ${Object.entries(load.silence.longest()).map(([kind, ms]) => `${kind} ${Math.round(ms)} ms`).join(', ')}`);
 	say(`answers that were no: ${Object.entries(load.reasons).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
 	const delay = await eventDelay(world);
 	say(`dispatch to invoice: ${delay.invoices} invoices, p50 ${delay.p50} ms, p99 ${delay.p99} ms (doorbells ${BUS})`);
