@@ -14,6 +14,7 @@ import { Nemesis, kinds, schedule } from './nemesis.mjs';
 import { Random } from './random.mjs';
 import { Recorder } from './recorder.mjs';
 import { Rest } from './rest.mjs';
+import { Watcher } from './watcher.mjs';
 import { startWorld } from './world.mjs';
 
 const MINUTES = Number(process.env.MINUTES || 0.5);
@@ -70,8 +71,8 @@ async function safety(world) {
 	return { nemesis, storming, watching };
 }
 
-// Peace: everything comes up, everyone gets his answer, everything comes to rest, all within one time.
-async function liveness(world, load, { storming, watching }) {
+// Peace: everything comes up, everyone gets his answer, everything comes to rest, and is seen by who watches, all within one time.
+async function liveness(world, load, watcher, { storming, watching }) {
 	const healed = performance.now();
 	const left = () => Math.max(0, healed + REST_MAX - performance.now());
 	const ready = await took(world.heal().then(() => world.allReady(Math.min(READY_MAX, left()))));
@@ -79,7 +80,8 @@ async function liveness(world, load, { storming, watching }) {
 	const answered = await took(load.finish(left()));
 	const rest = new Rest(world.system.database);
 	const reached = await took(rest.reached(left())).finally(() => rest.close());
-	say(`healed: all ready after ${ready} ms, everyone answered after ${answered} ms more, at rest after ${reached} ms more: ${Math.round(performance.now() - healed)} of ${REST_MAX} ms`);
+	const seen = await took(watcher.caughtUp(world.system, left()));
+	say(`healed: all ready after ${ready} ms, everyone answered after ${answered} ms more, at rest after ${reached} ms more, all seen after ${seen} ms more: ${Math.round(performance.now() - healed)} of ${REST_MAX} ms`);
 	const looked = await watching;
 	say(`audits while it stormed: ${looked}`);
 	return looked;
@@ -137,14 +139,18 @@ async function storm(world) {
 	recorder.write({ type: 'whole' });
 	const load = new Load({ port: world.front.port, recorder, random: new Random(SEED + 1), clients: CLIENTS });
 	await load.open();
+	const watcher = new Watcher(world.front.port);
+	watcher.start();
 	load.start();
 	await pause(WARM_UP);
 	const before = await world.figures();
 	if (BUS === 'cut') cutBus(world);
 	const stormed = await safety(world);
-	const looked = await liveness(world, load, stormed);
+	const looked = await liveness(world, load, watcher, stormed);
 	if (load.broken) world.fail(`a repeated request was answered differently: ${load.broken}`);
 	for (const [kind, ms] of Object.entries(load.silence.longest())) if (ms > SILENCE_MAX) world.fail(`nobody got an answer to ${kind} for ${Math.round(ms)} ms`);
+	for (const fault of await watcher.faults(world.system)) world.fail(`the live stream: ${fault}`);
+	await watcher.stop();
 	for (const worse of compare(before, await world.figures())) world.fail(worse);
 	await audit(world.system, { quiescent: true, history: path.join(world.folder, 'history.jsonl') }).catch((error) => world.fail(error.message));
 	recorder.close();
@@ -153,6 +159,7 @@ async function storm(world) {
 	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed; p50 ${p50} ms, p99 ${p99} ms`);
 	say(`longest without an answer: ${Object.entries(load.silence.longest()).map(([kind, ms]) => `${kind} ${Math.round(ms)} ms`).join(', ')}`);
 	say(`answers that were no: ${Object.entries(load.reasons).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
+	say(`live stream: ${watcher.ids.length} changes in ${watcher.streams} connections`);
 	const delay = await eventDelay(world);
 	say(`dispatch to invoice: ${delay.invoices} invoices, p50 ${delay.p50} ms, p99 ${delay.p99} ms (doorbells ${BUS})`);
 	say(`kills: ${stormed.nemesis.kills}`);
