@@ -1,7 +1,7 @@
 // Calls RPCs the way a browser does: JSON over HTTP, by the routes of the contract. The answer comes back in the contract's spelling.
 //
 //     const api = new HttpClient(port);
-//     const { bytes, answer } = await api.call('quayside.ordering.v1.OrderService/SubmitOrder', { customer_id, lines }, { key, timeout: 8000 });
+//     const { status, bytes, answer } = await api.call('quayside.ordering.v1.OrderService/SubmitOrder', { customer_id, lines }, { key, timeout: 8000 });
 //     // or throws an error with codeName (as gRPC names it), reason
 import http from 'node:http';
 import { methods } from '../harness/contract.mjs';
@@ -53,7 +53,7 @@ export class HttpClient {
 		const { verb, path, body } = place(method.http, request);
 		const headers = { ...(body ? { 'content-type': 'application/json' } : {}), ...(key ? { 'idempotency-key': key } : {}) };
 		const { status, bytes } = await this.send({ method: verb.toUpperCase(), path, headers, timeout }, body);
-		if (status >= 200 && status < 300) return { bytes, answer: fromJson(method.output, JSON.parse(bytes)) };
+		if (status >= 200 && status < 300) return { status, bytes, answer: fromJson(method.output, JSON.parse(bytes)) };
 		let problem = {};
 		try {
 			problem = JSON.parse(bytes);

@@ -7,6 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ADDRESS, EUR } from '../harness/fixtures.mjs';
 import { HttpClient } from './http-client.mjs';
+import { Keys } from './keys.mjs';
 import { Silence } from './silence.mjs';
 
 const CUSTOMERS = 'quayside.customers.v1.CustomerService';
@@ -18,13 +19,14 @@ const INVOICES = 'quayside.billing.v1.InvoiceService';
 
 const HOT = 12;
 const COLD = 40;
-const REPLAYS = 0.05; // of what was acknowledged, byte for byte
 const REMEMBERED = 200;
 const THINKING = 20; // milliseconds
 const AGAIN = 150; // milliseconds before the first repetition; doubled from one to the next
 const AGAIN_MAX = 1500;
 
 // What is done, and how often.
+export const WRITES = ['SubmitOrder', 'CreateOrder', 'AddOrderItem', 'UpdateOrderItem', 'RemoveOrderItem', 'PlaceOrder', 'CancelOrder', 'DispatchShipment', 'DeliverShipment',
+	'RecordPayment', 'ReceiveStock', 'AdjustStock'];
 const MIX = [['submit', 30], ['build', 15], ['ship', 22], ['cancel', 6], ['race', 6], ['deliver', 6], ['pay', 10], ['receive', 8], ['adjust', 4], ['look', 10]];
 
 export class Load {
@@ -35,8 +37,11 @@ export class Load {
 		this.orders = [];
 		this.shipments = [];
 		this.dispatched = [];
-		this.answers = { ok: 0, fail: 0, unknown: 0, replays: 0 };
+		this.answers = { ok: 0, fail: 0, unknown: 0 };
+		this.methods = {}; // how often each ended well
 		this.reasons = {};
+		this.lostRaces = 0;
+		this.keys = new Keys(this);
 		this.times = [];
 		this.silence = new Silence();
 	}
@@ -44,7 +49,7 @@ export class Load {
 	async ask(api, method, request, { write = true } = {}) {
 		const key = write ? uuid(this.random) : undefined;
 		const outcome = await this.insist(api, method, request, key);
-		if (write && outcome.type === 'ok' && this.random.chance(REPLAYS)) await this.replay(api, method, request, key, outcome);
+		if (write && outcome.type === 'ok') await this.keys.acknowledged(api, { method, request, key, first: outcome });
 		return outcome;
 	}
 
@@ -55,7 +60,7 @@ export class Load {
 		for (let tries = 0; ; tries++) {
 			const began = performance.now();
 			const outcome = await this.recorder.call(api, method, request, { key });
-			this.note(outcome, performance.now() - began);
+			this.note(method, outcome, performance.now() - began);
 			if (outcome.type !== 'unknown' || (!key && this.stopping)) {
 				this.silence.answer(kind);
 				return outcome;
@@ -70,21 +75,15 @@ export class Load {
 		return pause(this.random.between(longest / 2, longest));
 	}
 
-	note({ type, error }, ms) {
+	note(method, { type, error }, ms) {
 		this.answers[type]++;
 		if (type === 'ok') {
+			const [, name] = method.split('/');
+			this.methods[name] = (this.methods[name] ?? 0) + 1;
 			this.times.push(ms);
 		} else {
 			const reason = `${error.codeName} ${error.reason ?? ''}`.trim();
 			this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-		}
-	}
-
-	async replay(api, method, request, key, first) {
-		this.answers.replays++;
-		const again = await this.insist(api, method, request, key);
-		if (again.type !== 'ok' || !again.bytes.equals(first.bytes)) {
-			this.broken ??= `${method} with key ${key}: first ${first.bytes}, then ${again.type === 'ok' ? again.bytes : again.error.message}`;
 		}
 	}
 
@@ -109,6 +108,7 @@ export class Load {
 	}
 
 	start() {
+		this.stopping = false;
 		this.running = Array.from({ length: this.clients }, () => this.person());
 	}
 
@@ -120,6 +120,14 @@ export class Load {
 		const tooLong = await Promise.race([waiting, Promise.all(this.running).then(() => false)]);
 		late.abort();
 		if (tooLong) throw new Error(`after ${Math.round(ms)} ms there was no answer yet to ${JSON.stringify(this.silence.waiting())}`);
+	}
+
+	// What was acknowledged, by as many as work.
+	async replayKept() {
+		const clients = Array.from({ length: this.clients }, () => new HttpClient(this.port));
+		const counts = await Promise.all(clients.map((api, i) => this.keys.replayKept(api, i, this.clients)));
+		for (const api of clients) api.close();
+		return counts.reduce((sum, count) => sum + count, 0);
 	}
 
 	async person() {
@@ -169,10 +177,10 @@ export class Load {
 			const added = await this.ask(api, `${ORDERS}/AddOrderItem`, { order_id, sku: this.sku(), quantity: String(this.random.whole(1, 3)) });
 			if (added.type === 'ok') ({ items } = added.answer);
 		}
-		if (items.length > 0 && this.random.chance(0.3)) {
+		if (items.length > 0 && this.random.chance(0.5)) {
 			await this.ask(api, `${ORDERS}/UpdateOrderItem`, { order_id, item_id: items[0].item_id, quantity: String(this.random.whole(1, 4)) });
 		}
-		if (items.length > 1 && this.random.chance(0.3)) await this.ask(api, `${ORDERS}/RemoveOrderItem`, { order_id, item_id: items[1].item_id });
+		if (items.length > 1 && this.random.chance(0.5)) await this.ask(api, `${ORDERS}/RemoveOrderItem`, { order_id, item_id: items[1].item_id });
 		this.remember(this.orders, order_id);
 		if (items.length === 0 || this.random.chance(0.1)) return;
 		const placed = await this.ask(api, `${ORDERS}/PlaceOrder`, { order_id });
@@ -181,7 +189,7 @@ export class Load {
 
 	// All of it, or a part; the rest is a shipment of its own then.
 	async ship(api, shipment = this.take(this.shipments)) {
-		if (!shipment) return;
+		if (!shipment) return undefined;
 		const { shipment_id } = shipment;
 		const request = { shipment_id, carrier: 'DHL', tracking_number: uuid(this.random).slice(0, 8) };
 		if (this.random.chance(0.3)) {
@@ -190,9 +198,10 @@ export class Load {
 			if (line) request.lines = [{ item_id: line.item_id, quantity: '1' }];
 		}
 		const { type } = await this.ask(api, `${SHIPMENTS}/DispatchShipment`, request);
-		if (type !== 'ok') return;
+		if (type !== 'ok') return type;
 		this.remember(this.dispatched, shipment);
 		if (request.lines) await this.findRest(api, shipment);
+		return type;
 	}
 
 	async findRest(api, { order_id, shipment_id }) {
@@ -210,7 +219,9 @@ export class Load {
 		const shipment = this.take(this.shipments);
 		if (!shipment) return;
 		const other = new HttpClient(this.port);
-		await Promise.all([this.ask(api, `${ORDERS}/CancelOrder`, { order_id: shipment.order_id, reason: 'race' }), this.ship(other, shipment)]);
+		const cancelling = this.ask(api, `${ORDERS}/CancelOrder`, { order_id: shipment.order_id, reason: 'race' });
+		const [cancelled, sent] = await Promise.all([cancelling, this.ship(other, shipment)]);
+		if (cancelled.type !== sent) this.lostRaces++;
 		other.close();
 	}
 
@@ -249,7 +260,7 @@ export class Load {
 	figures() {
 		const sorted = [...this.times].sort((a, b) => a - b);
 		const at = (share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
-		return { ...this.answers, p50: at(0.5), p99: at(0.99) };
+		return { ...this.answers, replays: this.keys.replays, reuses: this.keys.reuses, p50: at(0.5), p99: at(0.99) };
 	}
 }
 

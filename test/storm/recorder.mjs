@@ -11,6 +11,8 @@ const PLAIN = { longs: String, enums: String, bytes: String, defaults: true, arr
 // These answers say that nothing was done. What else is no answer is unknown.
 const DEFINITE = new Set(['INVALID_ARGUMENT', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'FAILED_PRECONDITION', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'UNAUTHENTICATED']);
 
+export const isDefinite = (error) => DEFINITE.has(error.codeName);
+
 export class Recorder {
 	constructor(file) {
 		this.file = fs.openSync(file, 'a');
@@ -21,16 +23,16 @@ export class Recorder {
 		fs.writeSync(this.file, `${JSON.stringify({ ...line, time: Date.now() })}\n`);
 	}
 
-	// One attempt, by a gRPC client or one that has call(). outcome: { type: ok | fail | unknown, answer, bytes, error }.
+	// One attempt, by a gRPC client or one that has call(). outcome: { type: ok | fail | unknown, answer, bytes, error }, and status over HTTP.
 	async call(client, method, request, { key, timeout = 10_000 } = {}) {
 		const op = `${process.pid}-${++this.operations}`;
 		this.write({ op, type: 'invoke', method, key, request });
 		try {
-			const { bytes, answer } = await (client.callBytes ? callBytes : callText)(client, method, request, { key, timeout });
+			const { bytes, answer, status } = await (client.callBytes ? callBytes : callText)(client, method, request, { key, timeout });
 			this.write({ op, type: 'ok', answer, bytes: bytes.toString('base64') });
-			return { type: 'ok', answer, bytes };
+			return { type: 'ok', answer, bytes, status };
 		} catch (error) {
-			const type = DEFINITE.has(error.codeName) ? 'fail' : 'unknown';
+			const type = isDefinite(error) ? 'fail' : 'unknown';
 			this.write({ op, type, code: error.codeName, reason: error.reason });
 			return { type, error };
 		}

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CannotCheck } from '../check/snapshot.mjs';
 import { audit } from './audit.mjs';
-import { Load } from './load.mjs';
+import { Load, WRITES } from './load.mjs';
 import { Nemesis, kinds, schedule } from './nemesis.mjs';
 import { Random } from './random.mjs';
 import { Recorder } from './recorder.mjs';
@@ -23,6 +23,7 @@ const CLIENTS = Number(process.env.CLIENTS || 8);
 const BUS = process.env.BUS || 'on';
 const KINDS = process.env.KINDS ? process.env.KINDS.split(',') : kinds();
 const WARM_UP = 3000;
+const CONFLICTS_FROM = 1; // minutes in which people must have got in each other's way
 const AUDIT_EVERY = 2000;
 const AUDIT_SHARE = 4; // waits at least so many times as long as the last one took
 const SERVER_AWAY = /connection|the database system|psql ended/;
@@ -115,6 +116,10 @@ function doubts(world, load, looked) {
 	if (ok + fail < unknown) found.push('less than half of the requests were answered');
 	const missing = KINDS.filter((kind) => !world.counts[kind]);
 	if (missing.length > 0) found.push(`these faults never struck: ${missing.join(', ')}`);
+	const untried = WRITES.filter((name) => !load.methods[name]);
+	if (untried.length > 0) found.push(`these writes never ended well: ${untried.join(', ')}`);
+	if (MINUTES >= CONFLICTS_FROM && !load.reasons['FAILED_PRECONDITION OUT_OF_STOCK']) found.push('nothing was out of stock');
+	if (MINUTES >= CONFLICTS_FROM && load.lostRaces === 0) found.push('nobody lost a race between cancelling and dispatching');
 	if (looked === 0) found.push('no audit while it stormed');
 	return found;
 }
@@ -147,7 +152,8 @@ async function storm(world) {
 	if (BUS === 'cut') cutBus(world);
 	const stormed = await safety(world);
 	const looked = await liveness(world, load, watcher, stormed);
-	if (load.broken) world.fail(`a repeated request was answered differently: ${load.broken}`);
+	if (load.keys.broken) world.fail(`a key was not kept: ${load.keys.broken}`);
+	for (const line of world.impossible()) world.fail(`a statement that can never be right: ${line}`);
 	for (const [kind, ms] of Object.entries(load.silence.longest())) if (ms > SILENCE_MAX) world.fail(`nobody got an answer to ${kind} for ${Math.round(ms)} ms`);
 	for (const fault of await watcher.faults(world.system)) world.fail(`the live stream: ${fault}`);
 	await watcher.stop();
@@ -155,9 +161,10 @@ async function storm(world) {
 	await audit(world.system, { quiescent: true, history: path.join(world.folder, 'history.jsonl') }).catch((error) => world.fail(error.message));
 	recorder.close();
 	say(`faults: ${Object.entries(world.counts).map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
-	const { ok, fail, unknown, replays, p50, p99 } = load.figures();
-	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed; p50 ${p50} ms, p99 ${p99} ms`);
+	const { ok, fail, unknown, replays, reuses, p50, p99 } = load.figures();
+	say(`requests: ${ok} ok, ${fail} refused, ${unknown} unknown (each repeated until known), ${replays} replayed, ${reuses} keys used twice; p50 ${p50} ms, p99 ${p99} ms`);
 	say(`longest without an answer: ${Object.entries(load.silence.longest()).map(([kind, ms]) => `${kind} ${Math.round(ms)} ms`).join(', ')}`);
+	say(`ended well: ${Object.entries(load.methods).map(([name, count]) => `${name} ${count}`).join(', ')}; ${load.lostRaces} races lost`);
 	say(`answers that were no: ${Object.entries(load.reasons).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
 	say(`live stream: ${watcher.ids.length} changes in ${watcher.streams} connections`);
 	const delay = await eventDelay(world);

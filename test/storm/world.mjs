@@ -20,6 +20,8 @@ const POSTGRES = path.join(ROOT, 'deploy/local/postgres.sh');
 const PEERS = { ordering: ['customers', 'warehouse', 'shipping', 'billing'], gateway: SERVICES };
 const RINGS = { ordering: ['ordering', 'shipping'] }; // whose doorbells it hears
 const WORKS_FOR_SERVICE = new RegExp(`: (${SERVICES.join('|')}) \\1 \\[local\\]`);
+const IMPOSSIBLE = /SQLSTATE 23(502|503|514)|violates (not-null|foreign key|check) constraint/;
+const SHOWN = 10;
 const RESTART_MAX = 3000; // milliseconds
 const DRAIN_MAX = 12_000; // milliseconds from SIGTERM to the end
 const DRAIN_STRUCK = 1000; // milliseconds in which a process that ends may be killed; one that takes longer is left alone, so that it is seen to hang
@@ -213,6 +215,12 @@ class World {
 		return fs.readFileSync(path.join(this.system.cluster, 'postgres.log'), 'utf8');
 	}
 
+	// What repeating does not excuse: values that a table may never hold (SQLSTATE 23502, 23503, 23514), as the server or a service says it.
+	impossible() {
+		const services = Object.values(this.nodes).map(({ program }) => fs.readFileSync(program.log, 'utf8'));
+		return [this.postgresLog(), ...services].flatMap((log) => log.split('\n').filter((line) => IMPOSSIBLE.test(line))).slice(0, SHOWN);
+	}
+
 	async administer(query) {
 		const { stdout } = await run('psql', ['-X', '-q', '-A', '-t', '-h', this.system.database, '-U', 'postgres', '-d', 'postgres', '-c', query]);
 		return stdout;
@@ -256,7 +264,7 @@ class World {
 		const seen = {};
 		for (const [name, { program }] of Object.entries(this.nodes)) {
 			const status = fs.readFileSync(`/proc/${program.pid}/status`, 'utf8');
-			seen[name] = { rss: Number(/VmRSS:\s+(\d+)/.exec(status)[1]), fds: fs.readdirSync(`/proc/${program.pid}/fd`).length, threads: Number(/Threads:\s+(\d+)/.exec(status)[1]) };
+			seen[name] = { rss: Number(/VmRSS:\s+(\d+)/.exec(status)[1]), fds: fs.readdirSync(`/proc/${program.pid}/fd`).length, threads: Number(/Threads:\s+(\d+)/.exec(status)[1]), connections: 0 };
 		}
 		const query = `SELECT datname, count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = usename AND application_name <> 'psql' GROUP BY datname`;
 		const stdout = await this.administer(query);
