@@ -50,8 +50,8 @@ $(O)/tidy/%.ok: %.c $(O)/obj/%.o .clang-tidy $(SETUP_TEST)
 
 # Faults. Their short forms are tests (test/storm/*.test.mjs); these take minutes.
 .PHONY: storm storm-points
-storm: build $(SETUP_TEST) ## kill, freeze and cut off everything at random under load, then look into the books (MINUTES=, SEED=, BUS=cut, KINDS=, CLIENTS=)
-	@QUAYSIDE_BUILD=$(O) MINUTES='$(MINUTES)' SEED='$(SEED)' BUS='$(BUS)' KINDS='$(KINDS)' CLIENTS='$(CLIENTS)' node test/storm/storm.mjs
+storm: build $(SETUP_TEST) ## kill, freeze and cut off everything at random under load, then look into the books (MINUTES=, SEED=, BUS=cut, KINDS=, CLIENTS=, SOAK=)
+	@QUAYSIDE_BUILD=$(O) MINUTES='$(MINUTES)' SEED='$(SEED)' BUS='$(BUS)' KINDS='$(KINDS)' CLIENTS='$(CLIENTS)' SOAK='$(SOAK)' node test/storm/storm.mjs
 storm-points: fault $(SETUP_TEST) ## kill every service at every fault point of every write and saga (POINTS=pattern picks scenarios)
 	@QUAYSIDE_BUILD=$(BUILD) node test/storm/crash-points.mjs '$(POINTS)'
 
