@@ -16,8 +16,7 @@ const STEPS = `WITH forward AS (SELECT * FROM saga_step WHERE NOT compensation)
 	, undone AS (SELECT * FROM saga_step WHERE compensation AND outcome = 'OK')
 	, timely AS (SELECT saga_id FROM saga_step JOIN saga USING (saga_id) GROUP BY saga_id
 		HAVING bool_and(start_time >= create_time - interval '5 s' AND end_time <= update_time + interval '5 s'))
-	SELECT 'undone twice' AS what, saga_id, number, NULL::int AS other FROM undone GROUP BY saga_id, number HAVING count(*) > 1
-	UNION ALL SELECT 'undone before a later step was', a.saga_id, a.number, b.number FROM undone a JOIN undone b USING (saga_id) JOIN timely USING (saga_id)
+	SELECT 'undone before a later step was' AS what, a.saga_id, a.number, b.number AS other FROM undone a JOIN undone b USING (saga_id) JOIN timely USING (saga_id)
 		WHERE a.number < b.number AND a.start_time < b.start_time
 	UNION ALL SELECT 'run after its undoing began', saga_id, f.number, NULL FROM forward f JOIN undone u USING (saga_id, number) JOIN timely USING (saga_id)
 		WHERE f.end_time > u.start_time
@@ -25,6 +24,12 @@ const STEPS = `WITH forward AS (SELECT * FROM saga_step WHERE NOT compensation)
 	UNION ALL SELECT 'compensated, but not undone', saga_id, number, NULL FROM forward f JOIN saga s USING (saga_id)
 		WHERE s.state = 'COMPENSATED' AND f.outcome = 'OK' AND NOT EXISTS (SELECT FROM undone u WHERE (u.saga_id, u.number) = (f.saga_id, f.number))
 			AND (s.kind, f.number) IN ${UNDOABLE}`;
+
+// What was undone is counted where it was done: a step is one row of saga_step, however often it was tried.
+const CANCELLED_AGAIN = `SELECT 'a shipment was cancelled more than once' AS what, aggregate_id AS shipment_id, count(*) FROM history
+	WHERE to_state = 'SHIPMENT_STATE_CANCELLED' GROUP BY aggregate_id HAVING count(*) > 1`;
+const RELEASED_AGAIN = `SELECT 'goods were given back more than once' AS what, aggregate_id AS reservation_id, count(*) FROM history
+	WHERE to_state = 'RESERVATION_STATE_RELEASED' GROUP BY aggregate_id HAVING count(*) > 1`;
 
 // What a step does is told apart by ids that follow from the work: a shipment's goods leave an item's reservation once, and no more than it holds.
 const TAKEN = `SELECT 'goods were booked out more than once' AS what, reference AS shipment_id, reservation_id, count(*) FROM stock_movement
@@ -46,7 +51,11 @@ export default [
 	{
 		id: 'SAGA-2',
 		text: 'what a compensated saga did is undone once, last step first, and nothing runs after its undoing began (as far as steps are recorded, and clocks were right)',
-		parts: [{ kind: 'A', needs: { ordering: ['saga', 'saga_step'] }, find: ({ ordering }) => ordering.rows(STEPS) }],
+		parts: [
+			{ kind: 'A', needs: { ordering: ['saga', 'saga_step'] }, find: ({ ordering }) => ordering.rows(STEPS) },
+			{ kind: 'A', needs: { shipping: ['history'] }, find: ({ shipping }) => shipping.rows(CANCELLED_AGAIN) },
+			{ kind: 'A', needs: { warehouse: ['history'] }, find: ({ warehouse }) => warehouse.rows(RELEASED_AGAIN) },
+		],
 	},
 	{
 		id: 'SAGA-3',

@@ -33,6 +33,15 @@ const SAGA = (state, steps = []) => {
 		${rows.length > 0 ? `INSERT INTO saga_step (saga_id, number, compensation, outcome, start_time, end_time) VALUES ${rows.join(', ')}` : ''}`;
 };
 const FORWARD = [[1, false, 'OK', 1], [2, false, 'OK', 2]];
+// A shipment that is cancelled once more, with all that belongs to a change.
+const CANCEL_AGAIN = (order_id) => `CREATE TEMPORARY TABLE again ON COMMIT DROP AS SELECT shipment_id::text AS id, version FROM shipment WHERE order_id = '${order_id}';
+	UPDATE shipment SET version = version + 1 WHERE shipment_id::text IN (SELECT id FROM again);
+	INSERT INTO history SELECT aggregate_id, h.version + 1, time, actor, action, to_state, to_state, reason FROM history h JOIN again ON (id, again.version) = (aggregate_id, h.version);
+	INSERT INTO idempotency SELECT scope, key || '/again', method, fingerprint, subject, code, answer, numbers, time FROM idempotency JOIN again ON id = subject WHERE method LIKE '%/CancelShipment';
+	UPDATE outbox_sequence SET last = last + 1;
+	INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT (o).* FROM (SELECT jsonb_populate_record(o, jsonb_build_object('event_id', '${randomUUID()}', 'aggregate_version', aggregate_version + 1,
+		'entry', (SELECT max(entry) + 1 FROM outbox), 'position', (SELECT last FROM outbox_sequence))) AS o FROM outbox o JOIN again ON (id, version) = (aggregate_id, aggregate_version)) AS told`;
+
 
 export const SPOILT = [
 	{
@@ -196,7 +205,14 @@ export const SPOILT = [
 	{ id: 'SAGA-1', name: 'a request that nobody answers', ordering: () => `UPDATE idempotency SET code = NULL WHERE key = (SELECT max(key) FROM idempotency WHERE method LIKE '%SubmitOrder')` },
 	{ id: 'SAGA-1', name: 'a saga that goes on', ordering: () => SAGA('RUNNING') },
 	{ id: 'SAGA-1', name: 'a saga that waits for an operator', ordering: () => SAGA('NEEDS_OPERATOR') },
-	{ id: 'SAGA-2', name: 'a step undone twice', ordering: () => SAGA('COMPENSATED', [...FORWARD, [2, true, 'OK', 3], [2, true, 'OK', 4]]) },
+	{ id: 'SAGA-2', name: 'a shipment cancelled twice', shipping: (ids) => CANCEL_AGAIN(ids.withdrawn), ordering: () => `UPDATE consumer_cursor SET position = position + 1 WHERE producer = 'shipping'` },
+	{
+		id: 'SAGA-2',
+		name: 'goods given back twice',
+		warehouse: (ids) => `INSERT INTO history SELECT aggregate_id, version + 1, time, actor, action, to_state, to_state, reason FROM history
+			WHERE to_state = 'RESERVATION_STATE_RELEASED' AND aggregate_id IN (SELECT reservation_id::text FROM reservation WHERE ${of(ids.withdrawn)});
+			UPDATE reservation SET version = version + 1 WHERE ${of(ids.withdrawn)}`,
+	},
 	{ id: 'SAGA-2', name: 'the first step undone first', ordering: () => SAGA('COMPENSATED', [...FORWARD, [1, true, 'OK', 3], [2, true, 'OK', 4]]) },
 	{ id: 'SAGA-2', name: 'a step run after it was undone', ordering: () => SAGA('COMPENSATED', [FORWARD[0], [2, false, 'OK', 5], [2, true, 'OK', 3], [1, true, 'OK', 4]]) },
 	{ name: 'steps in an order that only a wrong clock made', ordering: () => SAGA('COMPENSATED', [[1, false, 'OK', 3600], [1, true, 'OK', 3]]) },
