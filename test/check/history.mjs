@@ -18,7 +18,7 @@
 //
 // What is in the databases from before the first line (a second of grace) is left alone; with a line {"type": "whole"} everything there is must come from this history.
 import fs from 'node:fs';
-import { keysKept } from './keys.mjs';
+import { acknowledged, keysKept } from './keys.mjs';
 import { CannotCheck } from './snapshot.mjs';
 
 const ENDS = new Set(['ok', 'fail', 'unknown']);
@@ -245,7 +245,7 @@ export default [
 	},
 	{
 		id: 'IDEM-1',
-		text: 'each change that was asked for has its key, and each key its change; a repeated request gets the same answer (that it changes nothing is seen by counting: SAGA-3, ORD-1)',
-		parts: [...keysKept, { kind: 'H', needs: {}, find: replayed }],
+		text: 'each change that was asked for has its key, each key its change, and each acknowledged change its key; a repeated request gets the same answer (that it changes nothing is seen by counting: SAGA-3, ORD-1)',
+		parts: [...keysKept, acknowledged, { kind: 'H', needs: {}, find: replayed }],
 	},
 ];

@@ -1,6 +1,7 @@
 // Ways to spoil data, each against one invariant and no other (without an id: against none). The statements run as the superuser on a copy without constraints.
 //
 // { id, name, DATABASE: (ids) -> SQL; quiescent: false leaves out the kind Q; told: false leaves out the comparison of invoices with their events }.
+// In histories, unkept: an acknowledged change that is not there has no key either, which is IDEM-1.
 // ids: of what work.mjs made.
 import { randomUUID } from 'node:crypto';
 
@@ -32,7 +33,6 @@ const SAGA = (state, steps = []) => {
 	return `INSERT INTO saga (saga_id, kind, subject_id, state, create_time, update_time) VALUES ('${id}', 'place', '${randomUUID()}', '${state}', to_timestamp(0), to_timestamp(60));
 		${rows.length > 0 ? `INSERT INTO saga_step (saga_id, number, compensation, outcome, start_time, end_time) VALUES ${rows.join(', ')}` : ''}`;
 };
-const FORWARD = [[1, false, 'OK', 1], [2, false, 'OK', 2]];
 // A shipment that is cancelled once more, with all that belongs to a change.
 const CANCEL_AGAIN = (order_id) => `CREATE TEMPORARY TABLE again ON COMMIT DROP AS SELECT shipment_id::text AS id, version FROM shipment WHERE order_id = '${order_id}';
 	UPDATE shipment SET version = version + 1 WHERE shipment_id::text IN (SELECT id FROM again);
@@ -42,6 +42,7 @@ const CANCEL_AGAIN = (order_id) => `CREATE TEMPORARY TABLE again ON COMMIT DROP 
 	INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT (o).* FROM (SELECT jsonb_populate_record(o, jsonb_build_object('event_id', '${randomUUID()}', 'aggregate_version', aggregate_version + 1,
 		'entry', (SELECT max(entry) + 1 FROM outbox), 'position', (SELECT last FROM outbox_sequence))) AS o FROM outbox o JOIN again ON (id, version) = (aggregate_id, aggregate_version)) AS told`;
 
+const FORWARD = [[1, false, 'OK', 1], [2, false, 'OK', 2]];
 
 export const SPOILT = [
 	{
@@ -262,6 +263,11 @@ export const SPOILT = [
 	{ id: 'IDEM-1', name: 'an order without a key', ordering: (ids) => `DELETE FROM idempotency WHERE subject = '${ids.placed}'` },
 	{ id: 'IDEM-1', name: 'a payment without a key', billing: () => `DELETE FROM idempotency WHERE key = (SELECT max(key) FROM idempotency WHERE method LIKE '%RecordPayment' AND subject <> '')` },
 	{ id: 'IDEM-1', name: 'goods received without a key', warehouse: () => `DELETE FROM idempotency WHERE method LIKE '%ReceiveStock'` },
+	{
+		id: 'IDEM-1',
+		name: 'a key whose goods are not there',
+		warehouse: () => `INSERT INTO idempotency SELECT scope, key || '/again', method, fingerprint, '${randomUUID()}', code, answer, numbers, time FROM idempotency WHERE method LIKE '%AdjustStock'`,
+	},
 	{ id: 'IDEM-1', name: 'a key whose change is not there', customers: () => `INSERT INTO idempotency SELECT scope, 'another', method, fingerprint, subject, code, answer, numbers, time FROM idempotency` },
 ];
 
@@ -291,6 +297,7 @@ export const HISTORIES = [
 	},
 	{
 		id: 'ORD-1',
+		unkept: true,
 		name: 'an order that was acknowledged and is not there',
 		change: (lines) => [...lines, ...again(isOk(lines, 'CreateOrder')[0], { invoke: { key: randomUUID() }, ok: { answer: { order_id: randomUUID(), items: [] } } })],
 	},
@@ -326,6 +333,7 @@ export const HISTORIES = [
 	},
 	{
 		id: 'SAGA-3',
+		unkept: true,
 		name: 'a payment that was acknowledged and is not there',
 		change: (lines) => [...lines, ...again(isOk(lines, 'RecordPayment')[0], { invoke: { key: randomUUID() } })],
 	},
@@ -337,6 +345,28 @@ export const HISTORIES = [
 			const [first, second] = isOk(lines, 'ReceiveStock');
 			return without(lines, second.invoke).concat(again(first, {}));
 		},
+	},
+	{
+		id: 'SAGA-3',
+		name: 'goods adjusted by another quantity than was sent',
+		change: (lines) => lines.map((line) => (line.method?.endsWith('/AdjustStock') ? { ...line, request: { ...line.request, quantity: line.request.quantity + 1 } } : line)),
+	},
+	{
+		name: 'goods adjusted, of which nothing was heard any more',
+		change: (lines) => {
+			const [{ ok }] = isOk(lines, 'AdjustStock');
+			return lines.filter((line) => line !== ok);
+		},
+	},
+	{
+		id: 'IDEM-1',
+		name: 'a dispatch that was acknowledged and is not there',
+		change: (lines) => [...lines, ...again(isOk(lines, 'DispatchShipment')[0], { invoke: { key: randomUUID() } })],
+	},
+	{
+		id: 'IDEM-1',
+		name: 'a new customer who was acknowledged and is not there',
+		change: (lines) => [...lines, ...again(isOk(lines, 'CreateCustomer')[0], { invoke: { key: randomUUID() } })],
 	},
 	{
 		id: 'IDEM-1',
