@@ -11,9 +11,16 @@ const of = (order_id) => `order_id = '${order_id}'`;
 const INVOICE = ({ completed }) => `(SELECT invoice_id FROM invoice WHERE order_id = '${completed}')`;
 const LATEST = 'SELECT max(entry) FROM stock_movement';
 
-// Makes an open or a confirmed reservation of a product, together with what the shelf says of it.
-const RESERVE = (order_id, sku, state) => `INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity, fulfilled_quantity, state, reason, create_time, update_time)
-	VALUES ('${randomUUID()}', '${order_id}', 1, '${sku}', 'MAIN', 1, 0, '${state}', '', now(), now()); UPDATE stock SET reserved = reserved + 1 WHERE ${SHELF(sku)}`;
+// Makes a confirmed reservation of a product, together with its history and what the shelf says of it.
+const RESERVE = (order_id, sku) => `INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity, fulfilled_quantity, state, reason, create_time, update_time)
+	VALUES ('${randomUUID()}', '${order_id}', 2, '${sku}', 'MAIN', 1, 0, 'RESERVATION_STATE_CONFIRMED', '', now(), now());
+	INSERT INTO history SELECT reservation_id::text, version - 1, now(), '', '', '', 'RESERVATION_STATE_HELD', '' FROM reservation WHERE create_time = now();
+	INSERT INTO history SELECT reservation_id::text, version, now(), '', '', 'RESERVATION_STATE_HELD', state, '' FROM reservation WHERE create_time = now();
+	UPDATE stock SET reserved = reserved + 1 WHERE ${SHELF(sku)}`;
+
+// Puts an order's reservations into another state, and says so in their histories.
+const PUT = (order_id, state) => `UPDATE reservation SET state = 'RESERVATION_STATE_${state}' WHERE order_id = '${order_id}';
+	UPDATE history h SET to_state = r.state FROM reservation r WHERE r.order_id = '${order_id}' AND (aggregate_id, h.version) = (reservation_id::text, r.version)`;
 
 // One more row of the ledger, at its end, with what the shelf says of it.
 const MOVE = (sku, kind, quantity) => `UPDATE stock SET on_hand = on_hand + ${quantity} WHERE ${SHELF(sku)};
@@ -79,12 +86,12 @@ export const SPOILT = [
 	{
 		id: 'STOCK-4',
 		name: 'a cancelled order keeps goods',
-		warehouse: (ids) => RESERVE(ids.cancelled, ids.lamp, 'RESERVATION_STATE_CONFIRMED'),
+		warehouse: (ids) => RESERVE(ids.cancelled, ids.lamp),
 	},
 	{
 		id: 'STOCK-4',
 		name: 'goods are kept for an item that is not on the order',
-		warehouse: (ids) => RESERVE(ids.placed, ids.chair, 'RESERVATION_STATE_CONFIRMED'),
+		warehouse: (ids) => RESERVE(ids.placed, ids.chair),
 	},
 	{
 		id: 'STOCK-4',
@@ -176,15 +183,23 @@ export const SPOILT = [
 	{ id: 'ORD-3', name: 'an order that is not where its history ends', ordering: (ids) => `UPDATE history SET to_state = 'ORDER_STATE_CANCELLING' WHERE aggregate_id = '${ids.placed}' AND version = (SELECT max(version) FROM history WHERE aggregate_id = '${ids.placed}')` },
 	{ id: 'ORD-3', name: 'a shipment that jumped', shipping: () => `UPDATE history SET from_state = 'SHIPMENT_STATE_PENDING' WHERE to_state = 'SHIPMENT_STATE_DELIVERED'` },
 	{ id: 'ORD-3', name: 'an invoice with the history of two', billing: () => `UPDATE history SET version = version + 1 WHERE version > 1` },
+	{
+		id: 'ORD-3',
+		name: 'goods that were given back and then promised',
+		warehouse: (ids) => `UPDATE history h SET to_state = 'RESERVATION_STATE_RELEASED' FROM reservation WHERE ${of(ids.placed)} AND aggregate_id = reservation_id::text AND from_state = '';
+			UPDATE history h SET from_state = 'RESERVATION_STATE_RELEASED' FROM reservation WHERE ${of(ids.placed)} AND aggregate_id = reservation_id::text AND to_state = 'RESERVATION_STATE_CONFIRMED'`,
+	},
+	{ id: 'ORD-3', name: 'a product that nobody archived', warehouse: (ids) => `UPDATE product SET state = 'PRODUCT_STATE_ARCHIVED' WHERE ${SHELF(ids.lamp)}` },
+	{ id: 'ORD-3', name: 'a customer whom nobody blocked', customers: () => `UPDATE customer SET status = 'CUSTOMER_STATUS_BLOCKED'` },
 	{ id: 'ORD-4', name: 'a shipment that its order does not know', ordering: (ids) => `DELETE FROM order_shipment WHERE ${of(ids.placed)}` },
 	{ id: 'ORD-4', name: 'a shipment that shipping does not know', ordering: (ids) => `INSERT INTO order_shipment VALUES ('${randomUUID()}', '${ids.placed}', 2)` },
 	{ id: 'ORD-4', name: 'an invoice that its order does not know', ordering: (ids) => `DELETE FROM order_invoice WHERE ${of(ids.completed)}` },
-	{ id: 'ORD-4', name: 'a placed order whose goods are only held', warehouse: (ids) => `UPDATE reservation SET state = 'RESERVATION_STATE_HELD', expire_time = now() + interval '1 h' WHERE ${of(ids.placed)}` },
+	{ id: 'ORD-4', name: 'a placed order whose goods are only held', warehouse: (ids) => `UPDATE reservation SET expire_time = now() + interval '1 h' WHERE ${of(ids.placed)}; ${PUT(ids.placed, 'HELD')}` },
 	{
 		id: 'ORD-4',
 		name: 'a placed order without goods',
 		warehouse: (ids) => `UPDATE stock s SET reserved = reserved - r.quantity FROM reservation r WHERE r.sku = s.sku AND ${of(ids.placed)};
-			UPDATE reservation SET state = 'RESERVATION_STATE_RELEASED' WHERE ${of(ids.placed)}`,
+			${PUT(ids.placed, 'RELEASED')}`,
 	},
 	{ id: 'ORD-4', name: 'a pending shipment with more than was ordered', shipping: (ids) => `UPDATE shipment_line SET quantity = quantity + 1 WHERE shipment_id IN (SELECT shipment_id FROM shipment WHERE ${of(ids.placed)})` },
 	{ id: 'ORD-4', name: 'a shipment with an item that is not on the order', shipping: (ids) => `INSERT INTO shipment_line SELECT shipment_id, 9, '${randomUUID()}', '${ids.lamp}', '', 1 FROM shipment WHERE ${of(ids.placed)}` },
@@ -252,7 +267,8 @@ export const SPOILT = [
 		ordering: (ids) => `UPDATE outbox o SET position = p.position FROM outbox p
 			WHERE o.aggregate_id = '${ids.completed}' AND p.aggregate_id = o.aggregate_id AND o.aggregate_version + p.aggregate_version = 3`,
 	},
-	{ id: 'EVT-2', name: 'a change that nobody was told', customers: () => 'UPDATE customer SET version = version + 1' },
+	{ id: 'EVT-2', name: 'a change that nobody was told', customers: () => `UPDATE customer SET version = version + 1;
+		INSERT INTO history SELECT aggregate_id, version + 1, time, actor, '', to_state, to_state, reason FROM history` },
 	{ id: 'EVT-2', name: 'an event of a change that is not there', ordering: (ids) => `UPDATE outbox SET aggregate_version = aggregate_version + 1 WHERE aggregate_id = '${ids.open}' AND aggregate_version = (SELECT max(aggregate_version) FROM outbox WHERE aggregate_id = '${ids.open}')` },
 	{ id: 'EVT-2', name: 'an event of nothing', warehouse: () => `UPDATE outbox SET aggregate_id = 'NOTHING' WHERE aggregate_type = 'product' AND position = 1` },
 	{
