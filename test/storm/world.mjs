@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { BUILD, ROOT } from '../harness/contract.mjs';
 import { Program, SERVICES, freePort, startSystem } from '../harness/system.mjs';
 import { until } from '../harness/wait.mjs';
+import { Node } from './node.mjs';
 import { startEdge } from './proxy.mjs';
 
 const run = promisify(execFile);
@@ -22,98 +23,10 @@ const RINGS = { ordering: ['ordering', 'shipping'] }; // whose doorbells it hear
 const WORKS_FOR_SERVICE = new RegExp(`: (${SERVICES.join('|')}) \\1 \\[local\\]`);
 const IMPOSSIBLE = /SQLSTATE 23(502|503|514)|violates (not-null|foreign key|check) constraint/;
 const SHOWN = 10;
-const RESTART_MAX = 3000; // milliseconds
-const DRAIN_MAX = 12_000; // milliseconds from SIGTERM to the end
-const DRAIN_STRUCK = 1000; // milliseconds in which a process that ends may be killed; one that takes longer is left alone, so that it is seen to hang
 const BUS_KEY = 'a key for this storm only';
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 
 export const canJump = () => fs.existsSync(FAKETIME);
-
-// One process and those that follow it.
-class Node {
-	constructor(world, name, program) {
-		this.started = name === 'gateway' ? '"listening"' : '"serving"'; // as its log says it
-		Object.assign(this, { world, name, program, deaths: 0 });
-	}
-
-	start(environment = {}) {
-		Object.assign(this, { doomed: undefined, asked: undefined, paused: false });
-		this.jumped = Object.keys(environment).length > 0;
-		const before = this.program.environment;
-		this.program.environment = { ...before, ...environment };
-		this.logged = fs.existsSync(this.program.log) ? fs.statSync(this.program.log).size : 0;
-		this.program.start();
-		this.program.environment = before;
-		const { pid } = this.program;
-		this.program.ended.then((how) => this.died(how, pid));
-	}
-
-	died({ code, signal }, pid) {
-		this.deaths++;
-		clearTimeout(this.drain);
-		for (const left of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) fs.rmSync(path.join('/dev/shm', left), { force: true });
-		const expected = (this.doomed && signal === this.doomed) || (this.asked && code === 0);
-		if (!expected && !this.world.stopping) this.explain(code, signal);
-		if (this.world.stopping) return;
-		const delay = this.world.healing ? 0 : this.world.random.fraction() ** 2 * RESTART_MAX;
-		const environment = this.next ?? {};
-		this.next = undefined;
-		setTimeout(() => {
-			if (!this.world.stopping && !this.program.running) this.start(this.world.healing ? {} : environment);
-		}, delay);
-	}
-
-	// A process that could not reach its database when it started gives up, and its supervisor tries again; nothing else may end by itself.
-	explain(code, signal) {
-		const { said } = this;
-		if (signal === null && code === 1 && !said.includes(this.started)) {
-			this.world.count('gave up starting');
-			return;
-		}
-		this.world.fail(`${this.name} ended by itself (${signal ?? `status ${code}`}, doomed by ${this.doomed}):\n${said.slice(-1500)}`);
-	}
-
-	get up() {
-		return this.program.running && this.doomed === undefined && !this.paused;
-	}
-
-	kill(signal) {
-		if (!this.program.running || (this.doomed && signal !== 'SIGKILL')) return false;
-		if (this.doomed === 'SIGTERM' && performance.now() - this.asked > DRAIN_STRUCK) return false;
-		this.doomed = signal;
-		this.program.signal(signal);
-		if (this.paused) this.program.signal('SIGCONT');
-		if (signal === 'SIGTERM') this.expectEnd();
-		return true;
-	}
-
-	// It is not frozen any more (kill) and nothing freezes it (up), so all of that time is its own.
-	expectEnd() {
-		this.asked = performance.now();
-		this.drain = setTimeout(() => {
-			this.world.fail(`${this.name} has not ended ${DRAIN_MAX} ms after SIGTERM:\n${this.said.slice(-1500)}`);
-			this.doomed = 'SIGKILL';
-			this.program.signal('SIGKILL');
-		}, DRAIN_MAX);
-	}
-
-	// By the process that runs now.
-	get said() {
-		return fs.readFileSync(this.program.log, 'utf8').slice(this.logged);
-	}
-
-	async freeze(ms) {
-		if (!this.up) return false;
-		const { pid } = this.program;
-		this.paused = true;
-		this.program.signal('SIGSTOP');
-		await this.world.later(ms);
-		if (this.program.running && this.program.pid === pid) this.program.signal('SIGCONT');
-		this.paused = false;
-		return true;
-	}
-}
 
 class World {
 	constructor(system, random) {
