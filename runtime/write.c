@@ -354,3 +354,10 @@ struct status etag_check(struct arena *arena, const char *etag, int64_t version)
 		return STATUS_OK;
 	return status_of(&ETAG_MISMATCH);
 }
+
+int64_t etag_version(const char *etag)
+{
+	int64_t version = 0;
+
+	return str_to_int64(str_of(etag), &version) ? version : 0;
+}

@@ -184,4 +184,7 @@ struct status write_close(struct call *call, struct status outcome, struct write
 char *etag_of(struct arena *arena, int64_t version);
 struct status etag_check(struct arena *arena, const char *etag, int64_t version) MUST_USE;
 
+/* The version that an etag of our own was made of; 0 for a text that is none. */
+int64_t etag_version(const char *etag);
+
 #endif

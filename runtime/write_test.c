@@ -294,6 +294,8 @@ static void etags_are_versions(void **state)
 
 	(void)state;
 	assert_string_equal(etag_of(arena, INT64_C(9000000000)), "9000000000");
+	assert_int_equal(etag_version("9000000000"), INT64_C(9000000000));
+	assert_int_equal(etag_version(""), 0);
 	assert_null(etag_check(arena, "7", 7).reason);
 	assert_null(etag_check(arena, "", 7).reason);
 	assert_null(etag_check(arena, NULL, 7).reason);
