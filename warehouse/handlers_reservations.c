@@ -85,12 +85,13 @@ static struct status change_reservation(struct call *call, const Warehouse__Chan
 static struct status confirm_reservations(struct call *call, const Warehouse__ConfirmReservationsRequest *request,
 					  Warehouse__ConfirmReservationsResponse *reply)
 {
+	struct booking booking;
+
+	TRY(store_find_booking(call, request->order_id, NULL, 0, NULL, &booking));
 	for (int round = 0; write_again(call, &round);) {
-		struct booking booking;
 		struct write write;
 		struct plan plan;
 
-		TRY(store_find_booking(call, request->order_id, NULL, 0, NULL, &booking));
 		TRY(booking_confirm(call->arena, &booking, request, &plan));
 		reply->reservations = plan.reservations;
 		reply->n_reservations = plan.n_reservations;
@@ -99,7 +100,7 @@ static struct status confirm_reservations(struct call *call, const Warehouse__Co
 		write = record_of(call, &plan,
 				  &(const struct change){
 				      .order_id = request->order_id, .booking = &booking, .reply = &reply->base });
-		TRY(store_carry_out(call, &plan, &write));
+		TRY(store_reserve(call, &plan, &write, &booking));
 		if (write.applied)
 			return STATUS_OK;
 	}

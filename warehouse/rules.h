@@ -32,6 +32,7 @@ extern const struct reason RESERVATION_TAKEN;     /* the id belongs to another o
 extern const struct reason RESERVATION_CONFIRMED; /* with another quantity */
 extern const struct reason RESERVATION_CLOSED;    /* released or fulfilled; or the whole order was released */
 extern const struct reason RESERVATION_NOT_HELD;
+extern const struct reason RESERVATION_SUPERSEDED; /* a later version of the order was confirmed */
 extern const struct reason RESERVATION_NOT_CONFIRMED;
 extern const struct reason RESERVATION_EXCEEDED; /* more would leave than is kept back */
 extern const struct reason QUANTITY_FULFILLED;   /* more than that has left */
@@ -80,6 +81,7 @@ struct shelf {
 struct booking {
 	int64_t version;       /* changes so far */
 	bool closed;           /* released as a whole: nothing is reserved or confirmed any more */
+	int64_t order_version; /* of the order, when it was confirmed last; 0: not told */
 	size_t n_reservations; /* the order's, and others' under ids that the request names */
 	Warehouse__Reservation **reservations;
 	bool stock_known; /* shelves are all of the products that the request names, by sku and location */
@@ -99,8 +101,9 @@ struct shift {
 struct plan {
 	size_t n_reservations; /* the answer, in the order of the request's lines */
 	Warehouse__Reservation **reservations;
-	bool closes;      /* the booking, from now on */
-	size_t n_changed; /* those that the plan changes */
+	bool closes;           /* the booking, from now on */
+	int64_t order_version; /* that is confirmed; 0: as it was */
+	size_t n_changed;      /* those that the plan changes */
 	Warehouse__Reservation **changed;
 	Warehouse__ReservationState *from; /* what each of them was; UNSPECIFIED: not known */
 	int64_t *leaving;                  /* of each changed one: packages that leave with the shipment */
@@ -132,6 +135,10 @@ struct status booking_change(struct arena *arena, const struct booking *booking,
 /*
  * Makes holds permanent. Fails with RESERVATION_NOT_HELD, naming the lines that are not held as they say, with
  * RESERVATION_CLOSED when the order was released as a whole, with INVALID_REQUEST for an id in two lines.
+ *
+ * A version of the order that is later than the one confirmed last sets its lines first, whatever their quantity was,
+ * and then fails as booking_reserve(). An earlier one fails with RESERVATION_SUPERSEDED: whoever placed it has given it
+ * up, and its request was on its way for long. The same one again finds what it has made.
  */
 struct status booking_confirm(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ConfirmReservationsRequest *request, struct plan *ret_plan) MUST_USE;

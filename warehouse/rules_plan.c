@@ -13,6 +13,10 @@ static const struct transition TRANSITIONS[] = {
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_CHANGE, RESERVATION(PARTLY_FULFILLED) },
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_CHANGE_TO_FULFILLED, RESERVATION(FULFILLED) },
 	{ RESERVATION(HELD), EVENT_CONFIRM, RESERVATION(CONFIRMED) },
+	{ RESERVATION(UNSPECIFIED), EVENT_SETTLE, RESERVATION(CONFIRMED) },
+	{ RESERVATION(HELD), EVENT_SETTLE, RESERVATION(CONFIRMED) },
+	{ RESERVATION(EXPIRED), EVENT_SETTLE, RESERVATION(CONFIRMED) },
+	{ RESERVATION(CONFIRMED), EVENT_SETTLE, RESERVATION(CONFIRMED) },
 	{ RESERVATION(CONFIRMED), EVENT_FULFIL_PART, RESERVATION(PARTLY_FULFILLED) },
 	{ RESERVATION(CONFIRMED), EVENT_FULFIL_ALL, RESERVATION(FULFILLED) },
 	{ RESERVATION(PARTLY_FULFILLED), EVENT_FULFIL_PART, RESERVATION(PARTLY_FULFILLED) },
@@ -149,7 +153,8 @@ Warehouse__Reservation *plan_change(struct arena *arena, struct plan *plan, cons
 
 bool plan_is_empty(const struct plan *plan, const struct booking *booking)
 {
-	return plan->n_changed == 0 && (booking->closed || !plan->closes);
+	return plan->n_changed == 0 && (booking->closed || !plan->closes) &&
+	       plan->order_version <= booking->order_version;
 }
 
 static struct shift *shift_of(struct plan *plan, const char *sku, const char *location_id)

@@ -22,6 +22,7 @@ enum reservation_event {
 	EVENT_CHANGE,
 	EVENT_CHANGE_TO_FULFILLED, /* to just what has left */
 	EVENT_CONFIRM,
+	EVENT_SETTLE, /* confirmed with this quantity, whatever was held */
 	EVENT_RELEASE,
 	EVENT_EXPIRE,
 	EVENT_FULFIL_PART,
@@ -47,6 +48,10 @@ bool is_kept(const Warehouse__Reservation *reservation);
 bool keeps_quantity(const Warehouse__Reservation *reservation);
 
 bool same_text(const char *a, const char *b);
+
+/* As booking_reserve(), but for good: what a later version of the order than the one confirmed last is confirmed with. */
+struct status booking_settle(struct arena *arena, const struct booking *booking,
+			     const Warehouse__ConfirmReservationsRequest *request, struct plan *ret_plan) MUST_USE;
 
 /* The reservation with this id, of whatever order, or NULL. */
 Warehouse__Reservation *booking_find(const struct booking *booking, const char *reservation_id);

@@ -5,6 +5,8 @@ const struct reason RESERVATION_TAKEN = { CODE_FAILED_PRECONDITION, "RESERVATION
 					  "The reservation belongs to another order or another product." };
 const struct reason RESERVATION_NOT_HELD = { CODE_FAILED_PRECONDITION, "RESERVATION_NOT_HELD",
 					     "The goods are not held as asked." };
+const struct reason RESERVATION_SUPERSEDED = { CODE_FAILED_PRECONDITION, "RESERVATION_SUPERSEDED",
+					       "A later version of the order has been confirmed." };
 const struct reason RESERVATION_NOT_CONFIRMED = { CODE_FAILED_PRECONDITION, "RESERVATION_NOT_CONFIRMED",
 						  "The reservation is not confirmed." };
 const struct reason RESERVATION_EXCEEDED = { CODE_FAILED_PRECONDITION, "RESERVATION_EXCEEDED",
@@ -84,6 +86,10 @@ struct status booking_confirm(struct arena *arena, const struct booking *booking
 		return status_of(&RESERVATION_CLOSED);
 	if (request->n_lines == 0)
 		return confirm_all(arena, booking, request->order_id, ret_plan);
+	if (request->order_version > booking->order_version)
+		return booking_settle(arena, booking, request, ret_plan);
+	if (request->order_version != 0 && request->order_version < booking->order_version)
+		return status_of(&RESERVATION_SUPERSEDED);
 	TRY(check_confirm(arena, booking, request));
 	for (size_t i = 0; i < request->n_lines; i++)
 		confirm(arena, &plan, booking_find(booking, request->lines[i]->reservation_id));

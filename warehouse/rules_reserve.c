@@ -1,4 +1,4 @@
-/* Holding goods: which line may, and where. */
+/* Holding goods, for a time or for good: which line may, and where. */
 #include "warehouse/rules_private.h"
 
 const struct reason OUT_OF_STOCK = { CODE_FAILED_PRECONDITION, "OUT_OF_STOCK", "There is not enough in stock." };
@@ -24,7 +24,15 @@ struct status reservation_hold(struct arena *arena, const Google__Protobuf__Dura
 	return STATUS_OK;
 }
 
-/* A line of the request, beside what is known of it. */
+/* What is asked for: to hold lines, or to settle them. */
+struct demand {
+	enum reservation_event event;
+	char *order_id;
+	size_t n_lines;
+	Warehouse__ReservationLine **lines;
+};
+
+/* A line of it, beside what is known of that. */
 struct reserve_line {
 	Warehouse__ReservationLine *asked;
 	Warehouse__Reservation *existing;   /* or NULL */
@@ -38,19 +46,26 @@ static bool is_settled(const Warehouse__Reservation *existing)
 	return is_kept(existing) && transition_of(existing, EVENT_RESERVE) == NULL;
 }
 
-static struct fault fault_of_existing(struct arena *arena, const struct reserve_line *line, const char *order_id)
+/* Is there nothing to be changed: is it settled with this quantity? */
+static bool stays(const struct reserve_line *line)
+{
+	return line->existing != NULL && is_settled(line->existing) &&
+	       line->existing->quantity == line->asked->quantity;
+}
+
+static struct fault fault_of_existing(struct arena *arena, const struct demand *demand, const struct reserve_line *line)
 {
 	const Warehouse__Reservation *existing = line->existing;
 
 	if (existing == NULL)
 		return FAULTLESS;
-	if (!same_text(existing->order_id, order_id))
+	if (!same_text(existing->order_id, demand->order_id))
 		return (struct fault){ &RESERVATION_TAKEN, ".reservation_id", "belongs to another order", 0 };
 	if (is_closed(existing))
 		return (struct fault){ &RESERVATION_CLOSED, ".reservation_id", "has been released or fulfilled", 0 };
 	if (!same_text(existing->sku, line->asked->sku))
 		return (struct fault){ &RESERVATION_TAKEN, ".sku", "is not the product that is reserved", 0 };
-	if (is_settled(existing) && existing->quantity != line->asked->quantity)
+	if (!stays(line) && transition_of(existing, demand->event) == NULL)
 		return (struct fault){ &RESERVATION_CONFIRMED, ".quantity",
 				       arena_printf(arena, "%lld are confirmed", (long long)existing->quantity), 0 };
 	return FAULTLESS;
@@ -137,7 +152,7 @@ static struct fault find_location(struct arena *arena, const struct booking *boo
 	return FAULTLESS;
 }
 
-static struct fault look_at(struct arena *arena, const struct booking *booking, const char *order_id,
+static struct fault look_at(struct arena *arena, const struct booking *booking, const struct demand *demand,
 			    struct reserve_line *line)
 {
 	struct fault fault;
@@ -145,8 +160,8 @@ static struct fault look_at(struct arena *arena, const struct booking *booking, 
 	line->existing = booking_find(booking, line->asked->reservation_id);
 	if (booking->closed)
 		return (struct fault){ &RESERVATION_CLOSED, "", "is of an order that was released", 0 };
-	fault = fault_of_existing(arena, line, order_id);
-	if (fault.reason != NULL || (line->existing != NULL && is_settled(line->existing)))
+	fault = fault_of_existing(arena, demand, line);
+	if (fault.reason != NULL || stays(line))
 		return fault;
 	line->held = line->existing != NULL && is_kept(line->existing) ? line->existing : NULL;
 	return find_location(arena, booking, line);
@@ -175,56 +190,74 @@ static struct status refuse_reserve(struct arena *arena, const struct reserve_li
 	return out_of_stock(arena, status, asked->sku, asked->quantity, first->available);
 }
 
-static void hold(struct arena *arena, struct plan *plan, char *order_id, const struct reserve_line *line)
+static void hold(struct arena *arena, struct plan *plan, const struct demand *demand, const struct reserve_line *line)
 {
 	const Warehouse__Reservation *before = line->existing, *held = line->held;
-	Warehouse__Reservation *after = plan_change(arena, plan, before, transition_of(before, EVENT_RESERVE));
-	const bool stays = held != NULL && same_text(held->location_id, line->location_id);
+	Warehouse__Reservation *after = plan_change(arena, plan, before, transition_of(before, demand->event));
+	const bool in_place = held != NULL && same_text(held->location_id, line->location_id);
 
 	after->reservation_id = line->asked->reservation_id;
-	after->order_id = order_id;
+	after->order_id = demand->order_id;
 	after->sku = line->asked->sku;
 	after->location_id =
 	    (char *)(uintptr_t)line->location_id; /* protobuf-c has no const strings; nothing writes to it */
 	after->quantity = line->asked->quantity;
 	plan_answer(plan, after);
-	if (held != NULL && !stays)
+	if (held != NULL && !in_place)
 		plan_shift(plan, held->sku, held->location_id, 0, -held->quantity);
-	plan_shift(plan, after->sku, after->location_id, 0, after->quantity - (stays ? held->quantity : 0));
+	plan_shift(plan, after->sku, after->location_id, 0, after->quantity - (in_place ? held->quantity : 0));
 }
 
-static struct status check_lines(struct arena *arena, const Warehouse__ReserveStockRequest *request)
+static struct status check_lines(struct arena *arena, const struct demand *demand)
 {
-	const char **ids = arena_array(arena, request->n_lines, sizeof(*ids));
-	const char **skus = arena_array(arena, request->n_lines, sizeof(*skus));
+	const char **ids = arena_array(arena, demand->n_lines, sizeof(*ids));
+	const char **skus = arena_array(arena, demand->n_lines, sizeof(*skus));
 
-	for (size_t i = 0; i < request->n_lines; i++) {
-		ids[i] = request->lines[i]->reservation_id;
-		skus[i] = request->lines[i]->sku;
+	for (size_t i = 0; i < demand->n_lines; i++) {
+		ids[i] = demand->lines[i]->reservation_id;
+		skus[i] = demand->lines[i]->sku;
 	}
-	TRY(check_once(arena, "reservation_id", ids, request->n_lines));
-	return check_once(arena, "sku", skus, request->n_lines);
+	TRY(check_once(arena, "reservation_id", ids, demand->n_lines));
+	return check_once(arena, "sku", skus, demand->n_lines);
+}
+
+static struct status meet(struct arena *arena, const struct booking *booking, const struct demand *demand,
+			  struct plan *ret_plan)
+{
+	struct reserve_line *lines = arena_array(arena, demand->n_lines, sizeof(*lines));
+	struct fault *faults = arena_array(arena, demand->n_lines, sizeof(*faults));
+	struct plan plan = plan_new(arena, demand->n_lines);
+
+	TRY(check_lines(arena, demand));
+	for (size_t i = 0; i < demand->n_lines; i++) {
+		lines[i].asked = demand->lines[i];
+		faults[i] = look_at(arena, booking, demand, &lines[i]);
+	}
+	TRY(refuse_reserve(arena, lines, faults, demand->n_lines));
+	for (size_t i = 0; i < demand->n_lines; i++) {
+		if (lines[i].location_id != NULL)
+			hold(arena, &plan, demand, &lines[i]);
+		else
+			plan_answer(&plan, lines[i].existing);
+	}
+	*ret_plan = plan;
+	return STATUS_OK;
 }
 
 struct status booking_reserve(struct arena *arena, const struct booking *booking,
 			      const Warehouse__ReserveStockRequest *request, struct plan *ret_plan)
 {
-	struct reserve_line *lines = arena_array(arena, request->n_lines, sizeof(*lines));
-	struct fault *faults = arena_array(arena, request->n_lines, sizeof(*faults));
-	struct plan plan = plan_new(arena, request->n_lines);
+	const struct demand demand = { EVENT_RESERVE, request->order_id, request->n_lines, request->lines };
 
-	TRY(check_lines(arena, request));
-	for (size_t i = 0; i < request->n_lines; i++) {
-		lines[i].asked = request->lines[i];
-		faults[i] = look_at(arena, booking, request->order_id, &lines[i]);
-	}
-	TRY(refuse_reserve(arena, lines, faults, request->n_lines));
-	for (size_t i = 0; i < request->n_lines; i++) {
-		if (lines[i].location_id != NULL)
-			hold(arena, &plan, request->order_id, &lines[i]);
-		else
-			plan_answer(&plan, lines[i].existing);
-	}
-	*ret_plan = plan;
+	return meet(arena, booking, &demand, ret_plan);
+}
+
+struct status booking_settle(struct arena *arena, const struct booking *booking,
+			     const Warehouse__ConfirmReservationsRequest *request, struct plan *ret_plan)
+{
+	const struct demand demand = { EVENT_SETTLE, request->order_id, request->n_lines, request->lines };
+
+	TRY(meet(arena, booking, &demand, ret_plan));
+	ret_plan->order_version = request->order_version;
 	return STATUS_OK;
 }

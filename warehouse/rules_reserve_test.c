@@ -204,6 +204,74 @@ static void a_line_moves_only_if_it_must(void **state)
 	assert_string_equal(held->location_id, "EAST");
 }
 
+static Warehouse__ConfirmReservationsRequest *settle_of(int64_t order_version)
+{
+	Warehouse__ConfirmReservationsRequest *request =
+	    pb_new(arena, &warehouse__confirm_reservations_request__descriptor);
+
+	request->order_id = text(ORDER);
+	request->lines = reserve_of(1)->lines;
+	request->n_lines = 1;
+	request->order_version = order_version;
+	return request;
+}
+
+static const struct {
+	Warehouse__ReservationState state;
+	int64_t quantity;
+	const struct reason *refusal;
+	size_t changed;
+	int64_t reserved;
+} SETTLED_FROM[] = {
+	{ STATE(HELD), 5, NULL, 1, 0 },
+	{ STATE(HELD), 7, NULL, 1, -2 },
+	{ STATE(EXPIRED), 7, NULL, 1, 5 },
+	{ STATE(CONFIRMED), 5, NULL, 0, 0 },
+	{ STATE(CONFIRMED), 3, NULL, 1, 2 },
+	{ STATE(PARTLY_FULFILLED), 5, NULL, 0, 0 },
+	{ STATE(PARTLY_FULFILLED), 4, &RESERVATION_CONFIRMED, 0, 0 },
+	{ STATE(RELEASED), 5, &RESERVATION_CLOSED, 0, 0 },
+	{ STATE(FULFILLED), 4, &RESERVATION_CLOSED, 0, 0 },
+};
+
+static void a_later_version_of_the_order_settles_its_lines(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(SETTLED_FROM) / sizeof(SETTLED_FROM[0]); i++) {
+		struct booking booking = booking_of(
+		    reservation_of("item-0", "SKU-0", SETTLED_FROM[i].quantity, SETTLED_FROM[i].state), NULL);
+		struct plan plan = { 0 };
+
+		assert_ptr_equal(booking_confirm(arena, &booking, settle_of(2), &plan).reason, SETTLED_FROM[i].refusal);
+		assert_int_equal(plan.n_changed, SETTLED_FROM[i].changed);
+		assert_int_equal(plan.order_version, SETTLED_FROM[i].refusal == NULL ? 2 : 0);
+		assert_true(SETTLED_FROM[i].refusal != NULL || !plan_is_empty(&plan, &booking));
+		if (SETTLED_FROM[i].reserved != 0)
+			assert_shift(&plan, 0, "SKU-0", "MAIN", 0, SETTLED_FROM[i].reserved);
+		else
+			assert_int_equal(plan.n_shifts, 0);
+		if (plan.n_changed > 0) {
+			assert_int_equal(plan.changed[0]->state, STATE(CONFIRMED));
+			assert_int_equal(plan.changed[0]->quantity, 5);
+		}
+	}
+}
+
+static void an_earlier_version_of_the_order_is_refused(void **state)
+{
+	struct booking booking = booking_of(reservation_of("item-0", "SKU-0", 5, STATE(CONFIRMED)), NULL);
+	struct plan plan;
+
+	(void)state;
+	booking.order_version = 4;
+	assert_refused(booking_confirm(arena, &booking, settle_of(3), &plan), &RESERVATION_SUPERSEDED);
+	assert_null(booking_confirm(arena, &booking, settle_of(4), &plan).reason);
+	assert_true(plan_is_empty(&plan, &booking));
+	assert_null(booking_confirm(arena, &booking, settle_of(0), &plan).reason);
+	booking.reservations[0]->quantity = 3;
+	assert_refused(booking_confirm(arena, &booking, settle_of(4), &plan), &RESERVATION_NOT_HELD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +284,8 @@ int main(void)
 		RULES_TEST(what_is_short_is_told_with_what_is_left),
 		RULES_TEST(an_unknown_product_is_told_before_a_short_one_behind_it),
 		RULES_TEST(a_line_moves_only_if_it_must),
+		RULES_TEST(a_later_version_of_the_order_settles_its_lines),
+		RULES_TEST(an_earlier_version_of_the_order_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

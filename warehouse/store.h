@@ -96,9 +96,9 @@ struct status store_find_booking_of(struct call *call, const char *reservation_i
 				    struct booking *ret_booking) MUST_USE;
 
 /*
- * Carries out a plan, guarded by the booking's version and, shelf by shelf, by what is there and sold. For reserving,
- * the stock is locked and the booking read on the way: where the guard did not hold, *booking is what was found, with
- * the stock of the products that the plan's answer names.
+ * Carries out a plan, guarded by the booking's version and, shelf by shelf, by what is there and sold. For what takes
+ * goods, the stock is locked and the booking read on the way: where the guard did not hold, *booking is what was found,
+ * with the stock of the products that the plan's answer names. A plan that moves no goods locks no stock, nor reads it.
  */
 struct status store_reserve(struct call *call, const struct plan *plan, struct write *write,
 			    struct booking *booking) MUST_USE;

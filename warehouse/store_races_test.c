@@ -247,6 +247,51 @@ static void a_shipment_at_once_is_booked_once(void **state)
 	assert_stock(wanted.sku, "MAIN", 2, 0);
 }
 
+/* Versions of an order arrive in any order: the latest stands, whichever came last. */
+static void the_latest_version_of_an_order_stands(void **state)
+{
+	struct invocation *invocations = new_invocations(20);
+	struct wanted wanted = { new_id(), stocked(100), 1 };
+	char *order = new_id();
+
+	(void)state;
+	assert_null(reserve(NULL, order, &wanted, 1, NULL).reason);
+	for (size_t i = 0; i < 20; i++) {
+		const int64_t version = 1 + (int64_t)(i * 7 % 20);
+
+		wanted.quantity = version;
+		start(&invocations[i], "ConfirmReservations", NULL, &confirm_request(order, &wanted, 1, version)->base);
+	}
+	service_finish();
+	assert_only(invocations, 20, &RESERVATION_SUPERSEDED);
+	assert_int_equal(reservation(wanted.id)->quantity, 20);
+	assert_stock(wanted.sku, "MAIN", 100, 20);
+}
+
+/* Everybody's order grows at the same time: the shelf has it once. */
+static void what_is_settled_anew_is_there(void **state)
+{
+	struct invocation *invocations = new_invocations(BUYERS);
+	char *sku = stocked(2 * BUYERS);
+
+	(void)state;
+	for (size_t i = 0; i < BUYERS; i++) {
+		struct wanted wanted = { new_id(), sku, 1 };
+		char *order = new_id();
+
+		assert_null(settle(order, 2, &wanted, 1).reason);
+		wanted.quantity = 3;
+		invocations[i] = (struct invocation){ .method = "ConfirmReservations",
+						      .request = &confirm_request(order, &wanted, 1, 4)->base };
+	}
+	for (size_t i = 0; i < BUYERS; i++)
+		service_start(&invocations[i]);
+	service_finish();
+	assert_only(invocations, BUYERS, &OUT_OF_STOCK);
+	assert_int_equal(count_accepted(invocations, BUYERS), BUYERS / 2);
+	assert_stock(sku, "MAIN", 2 * BUYERS, 2 * BUYERS);
+}
+
 /*
  * What one of several processes does: a line in each of the orders, all at once; both products, in an order of its
  * own.
@@ -407,6 +452,8 @@ int main(void)
 		STORE_TEST(a_release_wins_over_its_reserve),
 		STORE_TEST(stock_moves_while_it_is_sold),
 		STORE_TEST(a_shipment_at_once_is_booked_once),
+		STORE_TEST(the_latest_version_of_an_order_stands),
+		STORE_TEST(what_is_settled_anew_is_there),
 		STORE_TEST(two_processes_sell_the_same_goods),
 		STORE_TEST(what_was_sold_while_waiting_is_not_sold_again),
 		STORE_TEST(what_was_sold_while_waiting_is_not_taken_off),

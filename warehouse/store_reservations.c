@@ -6,6 +6,9 @@
 	"r.reservation_id, r.order_id, r.version, r.sku, r.location_id, r.quantity, r.fulfilled_quantity, r.state,"    \
 	" r.expire_time, r.create_time, r.update_time"
 
+#define BOOKING_COLUMNS                                                                                                \
+	"b.version AS booking_version, b.closed AS booking_closed, b.order_version AS booking_order_version"
+
 static struct db_statement GET_RESERVATION = DB_READ(
     "get_reservation", "SELECT " RESERVATION_COLUMNS " FROM reservation r WHERE reservation_id = :reservation_id");
 
@@ -19,13 +22,13 @@ static struct db_statement LIST_RESERVATIONS =
 /* One row at least, for the booking's version. */
 static struct db_statement FIND_BOOKING = DB_READ(
     "find_booking",
-    "SELECT b.version AS booking_version, b.closed AS booking_closed, " RESERVATION_COLUMNS " FROM (SELECT 1) AS one"
+    "SELECT " BOOKING_COLUMNS ", " RESERVATION_COLUMNS " FROM (SELECT 1) AS one"
     " LEFT JOIN booking b ON b.order_id = :order_id::uuid"
     " LEFT JOIN reservation r ON r.order_id = :order_id::uuid OR r.reservation_id = ANY (:reservation_ids::uuid[])"
     " ORDER BY r.create_time, r.reservation_id");
 
 static struct db_statement FIND_BOOKING_OF =
-    DB_READ("find_booking_of", "SELECT b.version AS booking_version, b.closed AS booking_closed, " RESERVATION_COLUMNS
+    DB_READ("find_booking_of", "SELECT " BOOKING_COLUMNS ", " RESERVATION_COLUMNS
 			       " FROM reservation this JOIN booking b ON b.order_id = this.order_id"
 			       " JOIN reservation r ON r.order_id = b.order_id"
 			       " WHERE this.reservation_id = :reservation_id ORDER BY r.create_time, r.reservation_id");
@@ -63,10 +66,11 @@ static struct db_statement LOCK_STOCK = DB_WRITE(
 	" AND order_id <> :aggregate_id::uuid)"
 
 #define CHANGES                                                                                                        \
-	", booked AS (INSERT INTO booking (order_id, version, closed)"                                                 \
-	" SELECT :aggregate_id::uuid, :version, :closes::boolean FROM accepted"                                        \
+	", booked AS (INSERT INTO booking (order_id, version, closed, order_version)"                                  \
+	" SELECT :aggregate_id::uuid, :version, :closes::boolean, :order_version::bigint FROM accepted"                \
 	" ON CONFLICT (order_id) DO UPDATE SET version = EXCLUDED.version,"                                            \
-	" closed = booking.closed OR EXCLUDED.closed)"                                                                 \
+	" closed = booking.closed OR EXCLUDED.closed,"                                                                 \
+	" order_version = greatest(booking.order_version, EXCLUDED.order_version))"                                    \
 	", saved AS (INSERT INTO reservation (reservation_id, order_id, version, sku, location_id, quantity,"          \
 	" fulfilled_quantity, state, reason, expire_time, create_time, update_time)"                                   \
 	" SELECT n.reservation_id, :aggregate_id::uuid, :version, n.sku, n.location_id, n.quantity,"                   \
@@ -188,6 +192,7 @@ static void read_booking(struct call *call, const struct db_rows *rows, struct b
 
 	booking->version = db_int(rows, 0, "booking_version");
 	booking->closed = db_bool(rows, 0, "booking_closed");
+	booking->order_version = db_int(rows, 0, "booking_order_version");
 	booking->n_reservations = none ? 0 : db_count(rows);
 	booking->reservations = none ? NULL : read_reservations(call, rows);
 }
@@ -317,6 +322,7 @@ static struct db_unit *locked_unit_of(struct call *call, const struct plan *plan
 static void bind_plan(struct call *call, struct db_unit *unit, const struct plan *plan)
 {
 	db_bind_bool(unit, "closes", plan->closes);
+	db_bind_int(unit, "order_version", plan->order_version);
 	bind_changed(call, unit, plan);
 	bind_shifts(call, unit, plan);
 }
@@ -356,7 +362,7 @@ static void read_shelves(struct call *call, const struct db_rows *rows, struct b
 
 struct status store_reserve(struct call *call, const struct plan *plan, struct write *write, struct booking *booking)
 {
-	const size_t n = plan->n_reservations;
+	const size_t n = plan->n_reservations, n_skus = plan->n_shifts > 0 ? n : 0;
 	const char **skus = arena_array(call->arena, n, sizeof(*skus));
 	const char **ids = arena_array(call->arena, n, sizeof(*ids));
 	struct db_unit *unit;
@@ -366,14 +372,16 @@ struct status store_reserve(struct call *call, const struct plan *plan, struct w
 		skus[i] = plan->reservations[i]->sku;
 		ids[i] = plan->reservations[i]->reservation_id;
 	}
-	unit = locked_unit(call, skus, n);
+	unit = locked_unit(call, skus, n_skus);
 	db_then(unit, &FIND_BOOKING);
 	bind_find(unit, write->aggregate_id, ids, n);
 	db_then(unit, &CARRY_OUT);
 	status = run(call, unit, plan, write);
 	if (status.reason != NULL)
 		return unless_raced(status);
-	read_shelves(call, db_rows(unit, 0), booking);
+	booking->stock_known = false;
+	if (n_skus > 0)
+		read_shelves(call, db_rows(unit, 0), booking);
 	read_booking(call, db_rows(unit, 1), booking);
 	return STATUS_OK;
 }

@@ -193,6 +193,55 @@ static void an_unknown_order_is_released_before_it_reserves(void **state)
 	assert_stock(sku, "MAIN", 5, 2);
 }
 
+/* Held with another quantity, run out, not known, confirmed: it is what the order says, all of it or none. */
+static void what_a_version_of_the_order_says_is_confirmed(void **state)
+{
+	char *order = new_id();
+	struct wanted wanted[] = { { new_id(), stocked(9), 5 }, { new_id(), stocked(9), 2 } };
+	struct status status;
+
+	(void)state;
+	assert_null(reserve(NULL, order, wanted, 1, NULL).reason);
+	wanted[0].quantity = 9;
+	assert_null(settle(order, 3, wanted, 2).reason);
+	assert_int_equal(reservation(wanted[0].id)->state, STATE(CONFIRMED));
+	assert_null(reservation(wanted[0].id)->expire_time);
+	assert_stock(wanted[0].sku, "MAIN", 9, 9);
+	assert_stock(wanted[1].sku, "MAIN", 9, 2);
+	wanted[0].quantity = 4;
+	wanted[1].quantity = 10;
+	status = settle(order, 5, wanted, 2);
+	assert_refused(status, &OUT_OF_STOCK);
+	assert_violation(status, "lines[1].quantity", "only 9 of 10 available");
+	assert_stock(wanted[0].sku, "MAIN", 9, 9);
+	wanted[1].quantity = 9;
+	assert_null(settle(order, 5, wanted, 2).reason);
+	assert_stock(wanted[0].sku, "MAIN", 9, 4);
+	assert_stock(wanted[1].sku, "MAIN", 9, 9);
+}
+
+/* Also when the later version changed nothing. The same version again finds what it has made, and does not make it anew. */
+static void what_an_earlier_version_says_comes_too_late(void **state)
+{
+	char *order = new_id(), *sku = stocked(9);
+	const struct wanted five = { new_id(), sku, 5 }, three = { five.id, sku, 3 };
+	const char *etag;
+
+	(void)state;
+	assert_null(settle(order, 3, &five, 1).reason);
+	assert_null(settle(order, 7, &five, 1).reason);
+	assert_refused(settle(order, 5, &three, 1), &RESERVATION_SUPERSEDED);
+	assert_refused(settle(order, 3, &five, 1), &RESERVATION_SUPERSEDED);
+	assert_refused(settle(order, 7, &three, 1), &RESERVATION_NOT_HELD);
+	etag = reservation(five.id)->etag;
+	assert_null(settle(order, 7, &five, 1).reason);
+	assert_string_equal(reservation(five.id)->etag, etag);
+	assert_stock(sku, "MAIN", 9, 5);
+	assert_null(release(order, NULL, 0, NULL).reason);
+	assert_refused(settle(order, 9, &five, 1), &RESERVATION_CLOSED);
+	assert_stock(sku, "MAIN", 9, 0);
+}
+
 /* What is left is released for good; what has left stays as it is. */
 static void a_released_order_is_closed(void **state)
 {
@@ -353,6 +402,8 @@ int main(void)
 		STORE_TEST(confirming_is_all_or_nothing_and_lasts),
 		STORE_TEST(releasing_gives_back_and_remembers),
 		STORE_TEST(an_unknown_order_is_released_before_it_reserves),
+		STORE_TEST(what_a_version_of_the_order_says_is_confirmed),
+		STORE_TEST(what_an_earlier_version_says_comes_too_late),
 		STORE_TEST(a_released_order_is_closed),
 		STORE_TEST(a_shipment_leaves_once),
 		STORE_TEST(the_ledger_counts_every_line),

@@ -239,15 +239,31 @@ static inline struct status reserve(const char *key, char *order, const struct w
 	return service_call("ReserveStock", key, &reserve_request(order, wanted, count)->base, (void **)ret_reply);
 }
 
+static inline Warehouse__ConfirmReservationsRequest *confirm_request(char *order, const struct wanted *wanted,
+								     size_t count, int64_t order_version)
+{
+	Warehouse__ConfirmReservationsRequest *request =
+	    pb_new(service_arena(), &warehouse__confirm_reservations_request__descriptor);
+
+	request->order_id = order;
+	request->lines = lines_of(wanted, count);
+	request->n_lines = count;
+	request->order_version = order_version;
+	return request;
+}
+
 static inline struct status confirm(char *order, const struct wanted *wanted, size_t count,
 				    Warehouse__ConfirmReservationsResponse **ret_reply)
 {
-	Warehouse__ConfirmReservationsRequest request = WAREHOUSE__CONFIRM_RESERVATIONS_REQUEST__INIT;
+	return service_call("ConfirmReservations", NULL, &confirm_request(order, wanted, count, 0)->base,
+			    (void **)ret_reply);
+}
 
-	request.order_id = order;
-	request.lines = lines_of(wanted, count);
-	request.n_lines = count;
-	return service_call("ConfirmReservations", NULL, &request.base, (void **)ret_reply);
+/* Confirms what a version of the order says. */
+static inline struct status settle(char *order, int64_t order_version, const struct wanted *wanted, size_t count)
+{
+	return service_call("ConfirmReservations", NULL, &confirm_request(order, wanted, count, order_version)->base,
+			    NULL);
 }
 
 static inline struct status release(char *order, char **ids, size_t count,
