@@ -426,6 +426,32 @@ static void placing_while_items_come(void **state)
 	assert_held(order, HOLD_CONFIRMED);
 }
 
+/* The order is placed between the look at it and the answer of the warehouse: what was placed stays as it was. */
+static void a_change_that_comes_too_late_leaves_what_was_placed(void **state)
+{
+	Ordering__UpdateOrderItemRequest request = ORDERING__UPDATE_ORDER_ITEM_REQUEST__INIT;
+	struct invocation updating = { .method = "UpdateOrderItem", .request = &request.base };
+
+	(void)state;
+	for (int64_t quantity = 3; quantity <= 8; quantity += 5) {
+		Ordering__Order *order = create(NULL);
+
+		assert_ok(add(&order, NULL, "A", 5));
+		request.order_id = order->order_id;
+		request.item_id = order->items[0]->item_id;
+		request.quantity = quantity;
+		peers.late = "reserve";
+		peers.until = "create_shipment";
+		peers.came = false;
+		service_start(&updating);
+		assert_ok(place(&order, NULL));
+		peers.late = NULL;
+		assert_reason(updating.outcome, "ORDER_NOT_OPEN");
+		assert_int_equal(order->items[0]->quantity, 5);
+		assert_held(order, HOLD_CONFIRMED);
+	}
+}
+
 #define ORDER_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_service, close_service)
 
 int main(void)
@@ -449,6 +475,7 @@ int main(void)
 		ORDER_TEST(one_placing_with_one_key_and_equal_answers),
 		ORDER_TEST(scarce_goods_are_sold_once),
 		ORDER_TEST(placing_while_items_come),
+		ORDER_TEST(a_change_that_comes_too_late_leaves_what_was_placed),
 	};
 
 	return cmocka_run_group_tests(tests, make_database, NULL);

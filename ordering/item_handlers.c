@@ -11,7 +11,9 @@
 /*
  * Holds an item's new quantity. The key belongs to the version that was read: who lost against another writer and decides again asks something new.
  * Derived, because a caller's key can be long; in the caller's own space, because it can be anything.
- * What a placing that was given up had confirmed stays so, and is changed as such.
+ *
+ * Goods that are confirmed with another quantity are left alone. Either a placing began after this call has looked, and what was placed must stay as it was: the
+ * write of the order will be refused. Or a placing that was given up has left them: the next one sets them to what the order says then (place.c).
  */
 static struct status reserve_item(struct call *call, const char *order_id, int64_t version, Ordering__OrderItem *item)
 {
@@ -22,11 +24,7 @@ static struct status reserve_item(struct call *call, const char *order_id, int64
 
 	uuid_derive(space, arena_printf(call->arena, "%lld/%s", (long long)version, call->key), key);
 	status = peer_reserve(call, key, order_id, &item, 1);
-	if (!status_is(status, &RESERVATION_CONFIRMED))
-		return peer_refusal(call, status, fields, 1);
-	status =
-	    peer_change_reservation(call, arena_printf(call->arena, "%s/change", key), item->item_id, item->quantity);
-	return peer_refusal(call, status, NULL, 0);
+	return status_is(status, &RESERVATION_CONFIRMED) ? STATUS_OK : peer_refusal(call, status, fields, 1);
 }
 
 static struct status write_items(struct call *call, Ordering__Order *order, int64_t version, bool *ret_applied)

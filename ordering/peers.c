@@ -101,6 +101,7 @@ struct status peer_confirm(struct call *call, const char *key, const Ordering__O
 	request.order_id = order->order_id;
 	request.lines = reservation_lines(call, order->items, order->n_items);
 	request.n_lines = order->n_items;
+	request.order_version = etag_version(order->etag);
 	return confirm_reservations(call, warehouse, key, &request, &reply);
 }
 

@@ -32,7 +32,10 @@ struct status peer_get_product(struct call *call, const char *sku, const char *f
 struct status peer_reserve(struct call *call, const char *key, const char *order_id, Ordering__OrderItem *const *items,
 			   size_t n_items) MUST_USE;
 
-/* Makes the holds of an order's items permanent. The peer's own refusal. */
+/*
+ * Keeps the quantities of an order's items for good, whatever was held or kept before, unless a later version of the order was confirmed. The peer's own
+ * refusal.
+ */
 struct status peer_confirm(struct call *call, const char *key, const Ordering__Order *order) MUST_USE;
 
 /* Gives items back; without any, all that the order holds, and all that is still to come for it. */

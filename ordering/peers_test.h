@@ -42,7 +42,7 @@ enum hold_state { HOLD_HELD, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_LOST };
 
 struct hold {
 	char id[UUID_TEXT], order_id[UUID_TEXT], sku[8];
-	int64_t quantity;
+	int64_t quantity, order_version; /* of the order, when it was confirmed */
 	enum hold_state state;
 };
 
@@ -75,8 +75,9 @@ static struct {
 	bool after;                   /* after its effect */
 	const struct reason *refusal; /* instead of no answer; or NULL */
 
-	const char *late; /* the call that waits until something was released */
-	bool released;
+	const char *late;  /* the call that waits until this one came: */
+	const char *until; /* NULL: "release" */
+	bool came;
 } peers;
 
 static const char *conninfo;
@@ -86,8 +87,9 @@ static bool fails(struct call *call, const char *name, bool after)
 {
 	if (!after)
 		coroutine_sleep(call->loop, 0);
-	while (!after && peers.late != NULL && strcmp(peers.late, name) == 0 && !peers.released)
+	while (!after && peers.late != NULL && strcmp(peers.late, name) == 0 && !peers.came)
 		coroutine_sleep(call->loop, CLOCK_MILLISECOND);
+	peers.came |= after && strcmp(peers.until != NULL ? peers.until : "release", name) == 0;
 	if (peers.fault == NULL || strcmp(peers.fault, name) != 0 || peers.after != after || peers.faults == 0)
 		return false;
 	peers.faults--;
@@ -230,20 +232,48 @@ struct status peer_reserve(struct call *call, const char *key, const char *order
 	PEER_DONE("reserve");
 }
 
+static int64_t version_confirmed(const char *order_id)
+{
+	int64_t version = 0;
+
+	for (size_t i = 0; i < peers.n_holds; i++) {
+		if (strcmp(peers.holds[i].order_id, order_id) == 0 && peers.holds[i].order_version > version)
+			version = peers.holds[i].order_version;
+	}
+	return version;
+}
+
+static struct status check_kept(struct call *call, const Ordering__OrderItem *item, size_t line)
+{
+	const struct hold *hold = find_hold(item->item_id);
+
+	assert_non_null(hold);
+	if (hold->state != HOLD_CONFIRMED)
+		return check_line(call, item, line);
+	return on_hand(item->sku) - held(item->sku, item->item_id) >= item->quantity
+		   ? STATUS_OK
+		   : refuse_line(call, &OUT_OF_STOCK, line);
+}
+
 struct status peer_confirm(struct call *call, const char *key, const Ordering__Order *order)
 {
-	static const struct reason not_held = { CODE_FAILED_PRECONDITION, "RESERVATION_NOT_HELD", "Not held." };
+	static const struct reason superseded = { CODE_FAILED_PRECONDITION, "RESERVATION_SUPERSEDED", "Too late." };
+	const int64_t version = etag_version(order->etag);
 
 	PEER("confirm");
 	assert_true(strlen(key) <= 255);
-	for (size_t i = 0; i < order->n_items; i++) {
-		const struct hold *hold = find_hold(order->items[i]->item_id);
-
-		if (hold == NULL || !is_live(hold) || hold->quantity != order->items[i]->quantity)
-			return refuse_line(call, &not_held, i);
-	}
+	assert_true(version > 0);
+	if (version < version_confirmed(order->order_id))
+		return status_of(&superseded);
 	for (size_t i = 0; i < order->n_items; i++)
-		find_hold(order->items[i]->item_id)->state = HOLD_CONFIRMED;
+		TRY(check_kept(call, order->items[i], i));
+	for (size_t i = 0; i < order->n_items; i++) {
+		struct hold *hold = find_hold(order->items[i]->item_id);
+
+		hold->quantity = order->items[i]->quantity;
+		hold->order_version = version;
+		hold->state = HOLD_CONFIRMED;
+	}
 	PEER_DONE("confirm");
 }
 
@@ -263,7 +293,6 @@ struct status peer_release(struct call *call, const char *key, const char *order
 		if (strcmp(peers.holds[i].order_id, order_id) == 0)
 			peers.holds[i].state = HOLD_RELEASED;
 	}
-	peers.released = true;
 	PEER_DONE("release");
 }
 

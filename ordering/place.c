@@ -39,17 +39,16 @@ static struct status open_place(struct call *call, struct saga *saga)
 	return STATUS_OK;
 }
 
-/* Holds that ran out, or that say something else than the order, are taken anew: all or none. */
+/*
+ * Confirms what the order says, all or none, whatever is held: holds run out, calls die between the warehouse and the order, and a placing that was given up
+ * leaves its goods confirmed. The warehouse orders placings by the version that they began with: once a later one is confirmed, a request of an earlier one that
+ * was on its way for long changes nothing. One that arrives before does no harm, as the later one sets the quantities anew.
+ */
 static struct status keep_goods(struct call *call, struct saga *saga)
 {
 	const struct placing *work = saga->work;
-	const Ordering__Order *order = work->asked;
-	struct status status = peer_confirm(call, saga_key(call, saga, "confirm"), order);
 
-	if (saga_outcome(status) != SAGA_REFUSED)
-		return status;
-	TRY(peer_reserve(call, saga_key(call, saga, "reserve"), order->order_id, order->items, order->n_items));
-	return peer_confirm(call, saga_key(call, saga, "confirm-reserved"), order);
+	return peer_confirm(call, saga_key(call, saga, "keep"), work->asked);
 }
 
 /* An order that came whole goes as a whole. One that was filled item by item is open again, with its goods. */

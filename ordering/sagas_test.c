@@ -256,6 +256,75 @@ static void what_takes_too_long_is_given_up(void **state)
 	assert_string_equal(path_of(order->order_id), "OPEN PLACING OPEN PLACING PLACED");
 }
 
+static struct status set_quantity(Ordering__Order **order, int64_t quantity)
+{
+	Ordering__UpdateOrderItemRequest request = ORDERING__UPDATE_ORDER_ITEM_REQUEST__INIT;
+	struct status status;
+	void *reply = NULL;
+
+	request.order_id = (*order)->order_id;
+	request.item_id = (*order)->items[0]->item_id;
+	request.quantity = quantity;
+	status = service_call("UpdateOrderItem", NULL, &request.base, &reply);
+	if (status.reason == NULL)
+		*order = reply;
+	return status;
+}
+
+/* An open order whose goods are confirmed, with quantities that a placing asked for that was given up. */
+static Ordering__Order *given_up(int64_t quantity)
+{
+	static const struct reason no = { CODE_FAILED_PRECONDITION, "SHIPPING_CLOSED", "No." };
+	Ordering__Order *order = filled("A", quantity);
+
+	no_answer("create_shipment", EVER, false);
+	peers.refusal = &no;
+	assert_reason(place(&order, NULL), "SHIPPING_CLOSED");
+	heal();
+	assert_held(order, HOLD_CONFIRMED);
+	return order;
+}
+
+static void what_was_confirmed_in_vain_is_set_to_what_is_placed(void **state)
+{
+	(void)state;
+	for (int64_t quantity = 2; quantity <= 8; quantity++) {
+		Ordering__Order *order = given_up(5);
+
+		assert_ok(set_quantity(&order, quantity));
+		assert_ok(place(&order, NULL));
+		assert_held(order, HOLD_CONFIRMED);
+	}
+}
+
+/* However its reservation came to say something else. */
+static void an_order_whose_goods_are_confirmed_otherwise_can_be_placed(void **state)
+{
+	Ordering__Order *order = given_up(5);
+
+	(void)state;
+	find_hold(order->items[0]->item_id)->quantity = 7;
+	assert_ok(place(&order, NULL));
+	assert_held(order, HOLD_CONFIRMED);
+}
+
+static void more_than_was_confirmed_must_be_there_to_be_placed(void **state)
+{
+	Ordering__Order *order = given_up(5);
+
+	(void)state;
+	assert_ok(set_quantity(&order, 8));
+	peers.stock_a = 7;
+	assert_reason(place(&order, NULL), "OUT_OF_STOCK");
+	order = get(order->order_id);
+	assert_int_equal(order->state, STATE(OPEN));
+	assert_int_equal(order->items[0]->state, ITEM(REJECTED));
+	assert_int_equal(find_hold(order->items[0]->item_id)->quantity, 5);
+	assert_ok(set_quantity(&order, 7));
+	assert_ok(place(&order, NULL));
+	assert_held(order, HOLD_CONFIRMED);
+}
+
 static void what_has_left_was_placed_however_long_it_took(void **state)
 {
 	Ordering__Order *order = filled("A", 3);
@@ -425,6 +494,9 @@ int main(void)
 		SAGA_TEST(a_shipment_that_is_refused_leaves_the_order_open),
 		SAGA_TEST(a_mistake_of_ours_is_a_case_for_a_person),
 		SAGA_TEST(what_takes_too_long_is_given_up),
+		SAGA_TEST(what_was_confirmed_in_vain_is_set_to_what_is_placed),
+		SAGA_TEST(an_order_whose_goods_are_confirmed_otherwise_can_be_placed),
+		SAGA_TEST(more_than_was_confirmed_must_be_there_to_be_placed),
 		SAGA_TEST(what_has_left_was_placed_however_long_it_took),
 		SAGA_TEST(what_is_abandoned_expires),
 		SAGA_TEST(a_submission_that_took_too_long_leaves_nothing),
