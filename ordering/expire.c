@@ -36,7 +36,7 @@ const struct saga_kind expire_kind = {
 	.end = end_expire,
 };
 
-/* Whoever changes the order meanwhile has not abandoned it. */
+/* Whoever has changed the order since it was found, or does so meanwhile, has not abandoned it: nothing is written then. */
 static struct status expire(struct call *call, const char *order_id)
 {
 	Ordering__Order *order = pb_new(call->arena, &ordering__order__descriptor);
@@ -52,7 +52,7 @@ static struct status expire(struct call *call, const char *order_id)
 						    .from = order_state_name(ORDERING__ORDER_STATE__ORDER_STATE_OPEN),
 						    .action = "ExpireOrder" });
 	write.saga = saga_for_workers(call, &expire_kind, order_id, order_id, STR(""));
-	return store_expire(call, order, &write);
+	return store_expire(call, order, ordering_abandon_s, &write);
 }
 
 static struct status expire_orders(struct call *call)

@@ -370,6 +370,24 @@ static void what_is_abandoned_expires(void **state)
 	assert_string_equal(path_of(order->order_id), "OPEN EXPIRED");
 }
 
+/* Somebody touches the other one after both were found. */
+#define TOUCHED                                                                                                        \
+	"CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE customer_order SET update_time =" \
+	" now() WHERE state = 'ORDER_STATE_OPEN'; RETURN NULL; END $$; CREATE TRIGGER touch AFTER UPDATE ON"           \
+	" customer_order FOR EACH ROW WHEN (NEW.state = 'ORDER_STATE_EXPIRED') EXECUTE FUNCTION touch()"
+
+static void what_is_touched_meanwhile_does_not_expire(void **state)
+{
+	Ordering__Order *order = filled("A", 3), *other = filled("A", 4);
+
+	(void)state;
+	service_number(&DAYS_PASS);
+	pg_execute(conninfo, TOUCHED);
+	assert_ok(run(ordering_steps[0].run));
+	pg_execute(conninfo, "DROP FUNCTION touch CASCADE");
+	assert_true((get(order->order_id)->state == STATE(EXPIRED)) != (get(other->order_id)->state == STATE(EXPIRED)));
+}
+
 static void a_submission_that_took_too_long_leaves_nothing(void **state)
 {
 	struct invocation submitting = {
@@ -499,6 +517,7 @@ int main(void)
 		SAGA_TEST(more_than_was_confirmed_must_be_there_to_be_placed),
 		SAGA_TEST(what_has_left_was_placed_however_long_it_took),
 		SAGA_TEST(what_is_abandoned_expires),
+		SAGA_TEST(what_is_touched_meanwhile_does_not_expire),
 		SAGA_TEST(a_submission_that_took_too_long_leaves_nothing),
 		SAGA_TEST(an_order_can_be_renamed_while_it_is_placed),
 		SAGA_TEST(a_submission_that_is_refused_late_leaves_no_open_order),

@@ -52,8 +52,7 @@ static struct db_statement TAKE_NUMBERS =
 
 static struct db_statement FIND_ABANDONED =
     DB_READ("find_abandoned",
-	    "SELECT order_id FROM customer_order WHERE state = 'ORDER_STATE_OPEN'"
-	    " AND update_time < now() - :seconds::bigint * interval '1 second' ORDER BY update_time LIMIT :limit");
+	    "SELECT order_id FROM customer_order WHERE " STORE_ABANDONED " ORDER BY update_time LIMIT :limit");
 
 static Ordering__OrderItem *read_item(struct call *call, const struct db_rows *rows, size_t row, const char *currency)
 {

@@ -62,8 +62,11 @@ struct status store_end(struct call *call, struct saga *saga, const Ordering__Or
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
 			  enum store_part part, struct write *write) MUST_USE;
 
-/* As work that no call asked for: writes an order and starts write->saga. */
-struct status store_expire(struct call *call, const Ordering__Order *order, struct write *write) MUST_USE;
+/* As work that no call asked for: writes an order that is abandoned, as above, still, and starts write->saga. */
+struct status store_expire(struct call *call, const Ordering__Order *order, int64_t seconds,
+			   struct write *write) MUST_USE;
+
+#define STORE_ABANDONED "state = 'ORDER_STATE_OPEN' AND update_time < now() - :seconds::bigint * interval '1 second'"
 
 /* Ends a saga that has no effect on an order beside. */
 struct status store_end_alone(struct call *call, struct saga *saga, const char *order_id) MUST_USE;

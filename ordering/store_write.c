@@ -3,8 +3,10 @@
 #include "runtime/pb.h"
 #include "runtime/types.h"
 
-#define UNCHANGED                                                                                                      \
-	"SELECT 1 FROM customer_order WHERE order_id = :aggregate_id::uuid AND version = :version - 1 FOR UPDATE"
+#define UNCHANGED_AND(more_)                                                                                           \
+	"SELECT 1 FROM customer_order WHERE order_id = :aggregate_id::uuid AND version = :version - 1" more_           \
+	" FOR UPDATE"
+#define UNCHANGED UNCHANGED_AND("")
 
 #define ITEM_COLUMNS                                                                                                   \
 	"sku, name, quantity, shipped_quantity, cancelled_quantity, unit_price, tax_rate_basis_points, net, tax, gross, state"
@@ -62,7 +64,7 @@ static struct db_statement START_SAGA =
 static struct db_statement END_SAGA = DB_WRITE("end_saga", SAGA_END_BEGIN(UNCHANGED) ORDER_WRITTEN SAGA_WRITE_END);
 static struct db_statement END_SAGA_ALONE = DB_WRITE("end_saga_alone", SAGA_END_BEGIN("SELECT 1") SAGA_WRITE_END);
 static struct db_statement EXPIRE_ORDER =
-    DB_WRITE("expire_order", STEP_BEGIN(UNCHANGED) SAGA_START ORDER_WRITTEN WRITE_END);
+    DB_WRITE("expire_order", STEP_BEGIN(UNCHANGED_AND(" AND " STORE_ABANDONED)) SAGA_START ORDER_WRITTEN WRITE_END);
 static struct db_statement EVENT_ORDER = DB_WRITE("event_order", EVENT_BEGIN(UNCHANGED) ORDER_WRITTEN WRITE_END);
 static struct db_statement EVENT_SAGA = DB_WRITE("event_saga", EVENT_BEGIN("SELECT 1") SAGA_START WRITE_END);
 
@@ -172,10 +174,13 @@ struct status store_end_alone(struct call *call, struct saga *saga, const char *
 	return saga_end(call, saga, db_unit(call, &END_SAGA_ALONE), &write, STATUS_OK);
 }
 
-struct status store_expire(struct call *call, const Ordering__Order *order, struct write *write)
+struct status store_expire(struct call *call, const Ordering__Order *order, int64_t seconds, struct write *write)
 {
+	struct db_unit *unit = change(call, &EXPIRE_ORDER, order, STORE_ITEMS);
+
+	db_bind_int(unit, "seconds", seconds);
 	write->reply = NULL; /* nobody asked */
-	return write_step(call, change(call, &EXPIRE_ORDER, order, STORE_ITEMS), write, STATUS_OK);
+	return write_step(call, unit, write, STATUS_OK);
 }
 
 struct status store_event(struct call *call, const Events__Event *event, const Ordering__Order *order,
