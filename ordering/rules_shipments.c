@@ -151,12 +151,14 @@ struct status order_cancel(struct arena *arena, Ordering__Order *order, Shipping
 	return STATUS_OK;
 }
 
+/* It goes back to where it was: an order of which something was shipped, or cancelled, before is in parts. */
 struct status order_refuse_cancel(struct arena *arena, Ordering__Order *order)
 {
-	int64_t shipped = 0;
+	int64_t quantity = 0;
 
 	for (size_t i = 0; i < order->n_items; i++)
-		shipped += order->items[i]->shipped_quantity;
-	return order_move(arena, order, shipped == 0 ? ORDER_EVENT_CANCEL_REFUSED : ORDER_EVENT_CANCEL_REFUSED_PART,
+		quantity += order->items[i]->quantity;
+	return order_move(arena, order,
+			  order_left(order) == quantity ? ORDER_EVENT_CANCEL_REFUSED : ORDER_EVENT_CANCEL_REFUSED_PART,
 			  arena_strdup(arena, ""));
 }

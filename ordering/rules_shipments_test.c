@@ -177,6 +177,9 @@ static void what_has_all_left_cannot_be_cancelled(void **state)
 	part->items[1]->cancelled_quantity = 2; /* cancelled before: there is nothing left to cancel */
 	assert_refused(order_check_cancel(part, (Shipping__Shipment *[]){ departed(1, ids, (int64_t[]){ 3 }) }, 1),
 		       &ALREADY_DISPATCHED);
+	part->items[0]->shipped_quantity = 0; /* what has left is not booked yet */
+	assert_null(order_refuse_cancel(arena, part).reason);
+	assert_int_equal(part->state, STATE(PARTLY_SHIPPED));
 }
 
 int main(void)
