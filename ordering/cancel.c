@@ -31,7 +31,7 @@ static struct status stop_shipment(struct call *call, struct saga *saga, const S
 	const struct status status = peer_cancel_shipment(call, saga_key(call, saga, request), shipment->shipment_id,
 							  arena_strndup(call->arena, saga->data.data, saga->data.len));
 
-	return status_is(status, &SHIPMENT_DISPATCHED) ? STATUS_OK : status;
+	return status_is(status, &SHIPMENT_DISPATCHED) || status_is(status, &SHIPMENT_DELIVERED) ? STATUS_OK : status;
 }
 
 /*

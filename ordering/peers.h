@@ -62,7 +62,7 @@ struct status peer_pending_shipments(struct call *call, const char *order_id, si
 struct status peer_all_shipments(struct call *call, const char *order_id, size_t *ret_count,
 				 Shipping__Shipment ***ret_shipments) MUST_USE;
 
-/* Stops a shipment, also one that is still to come. Fails with SHIPMENT_DISPATCHED when it has left. */
+/* Stops a shipment, also one that is still to come. Fails with SHIPMENT_DISPATCHED, or SHIPMENT_DELIVERED, when it has left. */
 struct status peer_cancel_shipment(struct call *call, const char *key, const char *shipment_id,
 				   const char *reason) MUST_USE;
 

@@ -68,7 +68,8 @@ static struct {
 	struct paper shipments[PAPERS_MAX], invoices[PAPERS_MAX];
 	size_t n_shipments, n_invoices;
 	int booked_out;
-	bool leaves; /* whatever could leave does so as soon as somebody has looked */
+	bool leaves;  /* whatever could leave does so as soon as somebody has looked */
+	bool arrives; /* and is delivered at once */
 
 	const char *fault;            /* the call that fails */
 	int faults;                   /* how often */
@@ -410,7 +411,7 @@ struct status peer_cancel_shipment(struct call *call, const char *key, const cha
 	assert_true(strlen(key) <= 255 && strlen(reason) <= 200);
 	shipment = find_paper(peers.shipments, &peers.n_shipments, shipment_id);
 	if (shipment->left)
-		return status_of(&SHIPMENT_DISPATCHED);
+		return status_of(peers.arrives ? &SHIPMENT_DELIVERED : &SHIPMENT_DISPATCHED);
 	shipment->cancelled = true;
 	PEER_DONE("cancel_shipment");
 }

@@ -18,6 +18,8 @@ const struct reason ORDER_NOT_PLACED = { CODE_FAILED_PRECONDITION, "ORDER_NOT_PL
 const struct reason PLACING_TIMED_OUT = { CODE_FAILED_PRECONDITION, "PLACING_TIMED_OUT",
 					  "The order could not be placed in time." };
 const struct reason SHIPMENT_DISPATCHED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DISPATCHED", "The shipment has left." };
+const struct reason SHIPMENT_DELIVERED = { CODE_FAILED_PRECONDITION, "SHIPMENT_DELIVERED",
+					   "The shipment has been delivered." };
 const struct reason ALREADY_DISPATCHED = { CODE_FAILED_PRECONDITION, "ALREADY_DISPATCHED",
 					   "All that was ordered has left already." };
 const struct reason ORDER_EMPTY = { CODE_FAILED_PRECONDITION, "ORDER_EMPTY", "The order has no items." };

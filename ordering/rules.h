@@ -49,6 +49,7 @@ extern const struct reason RESERVATION_CONFIRMED;
 
 /* One that shipping gives: what has left cannot be stopped. */
 extern const struct reason SHIPMENT_DISPATCHED;
+extern const struct reason SHIPMENT_DELIVERED;
 
 /* What can happen to an order's state. */
 enum order_event {
