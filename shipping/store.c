@@ -15,17 +15,20 @@ static struct db_statement GET_SHIPMENT = DB_READ("get_shipment",
 
 /*
  * A page, its order given by the comparison with the last row of the page before and the direction. Tombstones are not
- * shown.
+ * shown. A shipment has a row for each of its lines, in one statement, so that both are of the same moment.
  */
 #define LIST(before_, direction_, filter_) \
-	"SELECT " SHIPMENT_COLUMNS " FROM shipment" \
+	"WITH chosen AS MATERIALIZED (SELECT " SHIPMENT_COLUMNS " FROM shipment" \
 	" WHERE (:first OR (create_time, shipment_id) " before_ " (:after_time, :after_id::uuid))" \
 		" AND order_id IS NOT NULL" \
 		" AND (:order_id::uuid IS NULL OR order_id = :order_id)" \
 		" AND (:customer_id::uuid IS NULL OR customer_id = :customer_id)" \
 		" AND " filter_ \
 		" AND " SEARCH_MATCHES \
-	" ORDER BY create_time " direction_ ", shipment_id " direction_ " LIMIT :limit"
+	" ORDER BY create_time " direction_ ", shipment_id " direction_ " LIMIT :limit)" \
+	" SELECT c.*, l.item_id, l.sku, l.name, l.quantity" \
+	" FROM chosen c JOIN shipment_line l ON l.shipment_id = c.shipment_id" \
+	" ORDER BY c.create_time " direction_ ", c.shipment_id " direction_ ", l.position"
 
 static struct db_statement LIST_SHIPMENTS = DB_READ("list_shipments",
 	LIST("<", "DESC", "(:state::text IS NULL OR state = :state)"));
@@ -35,7 +38,7 @@ static struct db_statement LIST_PENDING = DB_READ("list_pending_shipments",
 
 static struct db_statement LIST_LINES = DB_READ("list_shipment_lines",
 	"SELECT shipment_id, item_id, sku, name, quantity FROM shipment_line"
-	" WHERE shipment_id = ANY (:shipment_ids::uuid[]) ORDER BY shipment_id, position");
+	" WHERE shipment_id = :shipment_id ORDER BY position");
 
 static struct db_statement CREATE_SHIPMENT = DB_WRITE("create_shipment",
 	WRITE_BEGIN("SELECT 1 WHERE NOT EXISTS (SELECT FROM shipment WHERE shipment_id = :aggregate_id::uuid)")
@@ -129,33 +132,18 @@ static Shipping__ShipmentLine *read_line(struct call *call, const struct db_rows
 	return line;
 }
 
-static Shipping__Shipment *shipment_named(Shipping__Shipment *const *shipments, size_t count, const char *shipment_id)
+/* Gives the shipment its lines, which begin in this row; returns the row behind them. */
+static size_t read_lines(struct call *call, const struct db_rows *rows, size_t row, Shipping__Shipment *shipment)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (str_is(str_of(shipment_id), shipments[i]->shipment_id))
-			return shipments[i];
-	}
-	return NULL;
-}
+	size_t end = row;
 
-/* Gives the shipments their lines, which come shipment by shipment. */
-static void read_lines(struct call *call, const struct db_rows *rows, Shipping__Shipment *const *shipments,
-		       size_t count)
-{
-	Shipping__ShipmentLine **lines = arena_array(call->arena, db_count(rows), sizeof(*lines));
-	Shipping__Shipment *shipment = NULL;
-
-	for (size_t row = 0; row < db_count(rows); row++) {
-		const char *shipment_id = db_text(rows, row, "shipment_id");
-
-		lines[row] = read_line(call, rows, row);
-		if (shipment == NULL || !str_is(str_of(shipment_id), shipment->shipment_id)) {
-			shipment = shipment_named(shipments, count, shipment_id);
-			shipment->lines = &lines[row];
-			shipment->n_lines = 0;
-		}
-		shipment->n_lines++;
-	}
+	while (end < db_count(rows) && str_is(str_of(db_text(rows, end, "shipment_id")), shipment->shipment_id))
+		end++;
+	shipment->n_lines = 0;
+	shipment->lines = arena_array(call->arena, end - row, sizeof(*shipment->lines));
+	for (; row < end; row++)
+		shipment->lines[shipment->n_lines++] = read_line(call, rows, row);
+	return end;
 }
 
 struct status store_find(struct call *call, const char *shipment_id, bool *ret_found, Shipping__Shipment *ret_shipment,
@@ -166,14 +154,14 @@ struct status store_find(struct call *call, const char *shipment_id, bool *ret_f
 
 	db_bind_text(unit, "shipment_id", shipment_id);
 	db_then(unit, &LIST_LINES);
-	db_bind_texts(unit, "shipment_ids", &shipment_id, 1);
+	db_bind_text(unit, "shipment_id", shipment_id);
 	TRY(db_run(call, unit));
 	rows = db_rows(unit, 0);
 	*ret_found = db_count(rows) > 0;
 	if (!*ret_found)
 		return STATUS_OK;
 	read_shipment(call, rows, 0, ret_shipment);
-	read_lines(call, db_rows(unit, 1), &ret_shipment, 1);
+	read_lines(call, db_rows(unit, 1), 0, ret_shipment);
 	if (ret_version != NULL)
 		*ret_version = db_int(rows, 0, "version");
 	return STATUS_OK;
@@ -186,19 +174,6 @@ struct status store_get(struct call *call, const char *shipment_id, Shipping__Sh
 
 	TRY(store_find(call, shipment_id, &found, ret_shipment, ret_version));
 	return found ? STATUS_OK : status_not_found(call->arena, "shipment", shipment_id);
-}
-
-static struct status list_lines(struct call *call, Shipping__Shipment *const *shipments, size_t count)
-{
-	struct db_unit *unit = db_unit(call, &LIST_LINES);
-	const char **ids = arena_array(call->arena, count, sizeof(*ids));
-
-	for (size_t i = 0; i < count; i++)
-		ids[i] = shipments[i]->shipment_id;
-	db_bind_texts(unit, "shipment_ids", ids, count);
-	TRY(db_run(call, unit));
-	read_lines(call, db_rows(unit, 0), shipments, count);
-	return STATUS_OK;
 }
 
 /* The request's filters; the list of pending ones has its state in the statement. */
@@ -222,20 +197,20 @@ struct status store_list(struct call *call, const Shipping__ListShipmentsRequest
 			 size_t *ret_count, Shipping__Shipment ***ret_shipments)
 {
 	struct db_unit *unit = list_unit(call, request);
-	Shipping__Shipment **shipments;
+	Shipping__Shipment **shipments = arena_array(call->arena, (size_t)page->limit, sizeof(*shipments));
 	const struct db_rows *rows;
+	size_t count = 0;
 
 	page_bind(unit, page);
 	TRY(db_run(call, unit));
 	rows = db_rows(unit, 0);
-	shipments = arena_array(call->arena, db_count(rows), sizeof(*shipments));
-	for (size_t row = 0; row < db_count(rows); row++) {
-		shipments[row] = pb_new(call->arena, &shipping__shipment__descriptor);
-		read_shipment(call, rows, row, shipments[row]);
+	for (size_t row = 0; row < db_count(rows); count++) {
+		shipments[count] = pb_new(call->arena, &shipping__shipment__descriptor);
+		read_shipment(call, rows, row, shipments[count]);
+		row = read_lines(call, rows, row, shipments[count]);
 	}
-	TRY(list_lines(call, shipments, db_count(rows)));
 	*ret_shipments = shipments;
-	*ret_count = db_count(rows);
+	*ret_count = count;
 	return STATUS_OK;
 }
 

@@ -135,6 +135,38 @@ static void a_part_leaves_once(void **state)
 	assert_int_equal(count_events(), 3);
 }
 
+#define LOOKS 12
+
+/* What is listed of a shipment is of one moment: what has not left is whole, however many look while a part of it leaves. */
+static void a_list_shows_one_moment(void **state)
+{
+	(void)state;
+	for (int round = 0; round < MANY; round++) {
+		const Shipping__Shipment *whole = create(new_shipment("ORD-1", "Ada Byron"));
+		Shipping__ListShipmentsRequest listing = SHIPPING__LIST_SHIPMENTS_REQUEST__INIT;
+		struct invocation looks[LOOKS], leaving;
+
+		listing.order_id = whole->order_id;
+		leaving = (struct invocation){ .method = "DispatchShipment", .request = &part_of(whole, 2)->base };
+		service_start(&leaving);
+		for (int i = 0; i < LOOKS; i++) {
+			looks[i] = (struct invocation){ .method = "ListShipments", .request = &listing.base };
+			service_start(&looks[i]);
+		}
+		service_finish();
+		for (int i = 0; i < LOOKS; i++) {
+			const Shipping__ListShipmentsResponse *seen = looks[i].reply;
+			int64_t packages = 0;
+
+			for (size_t n = 0; n < seen->n_shipments; n++) {
+				for (size_t line = 0; line < seen->shipments[n]->n_lines; line++)
+					packages += seen->shipments[n]->lines[line]->quantity;
+			}
+			assert_int_equal(packages, 6);
+		}
+	}
+}
+
 /* The rest was called off before there was one: the part cannot leave without it, the whole can. */
 static void a_tombstone_keeps_the_rest_out(void **state)
 {
@@ -158,6 +190,7 @@ int main(void)
 		STORE_TEST(both_parts_are_told_of),
 		STORE_TEST(a_shipment_may_leave_in_many_parts),
 		STORE_TEST(a_part_leaves_once),
+		STORE_TEST(a_list_shows_one_moment),
 		STORE_TEST(a_tombstone_keeps_the_rest_out),
 	};
 
