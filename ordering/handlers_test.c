@@ -452,6 +452,66 @@ static void a_change_that_comes_too_late_leaves_what_was_placed(void **state)
 	}
 }
 
+#define RIVAL "0199c1f0-0000-7000-8000-0000000000aa"
+#define NEXT_VERSION "UPDATE customer_order SET version = version + 1;"
+
+/* Another call adds the product after ours has held it, and one more takes it out again: ours adds it then, with a hold of its own. */
+static void a_product_that_comes_and_goes_can_be_added(void **state)
+{
+	Ordering__Order *order = create(NULL);
+	struct hold *rival = take_hold(RIVAL);
+
+	(void)state;
+	memcpy(rival->order_id, order->order_id, UUID_TEXT);
+	memcpy(rival->sku, "A", 2);
+	peers.meanwhile = NEXT_VERSION
+	    "INSERT INTO order_item (item_id, order_id, position, sku, name, quantity, shipped_quantity, cancelled_quantity,"
+	    " unit_price, tax_rate_basis_points, net, tax, gross, state) SELECT '" RIVAL
+	    "', order_id, 1, 'A', 'A', 1, 0, 0,"
+	    " 1000, 1900, 1000, 190, 1190, 'ORDER_ITEM_STATE_RESERVED' FROM customer_order;"
+	    "UPDATE customer_order SET currency = 'EUR', net = 1000, tax = 190, gross = 1190";
+	peers.then = NEXT_VERSION "DELETE FROM order_item";
+	assert_ok(add(&order, "k", "A", 2));
+	rival->state = HOLD_RELEASED;
+	assert_int_equal(order->n_items, 1);
+	assert_int_equal(order->items[0]->quantity, 2);
+	assert_held(order, HOLD_HELD);
+}
+
+/* A call that died had given its hold back: the repeat does not ask for that one again. */
+static void a_hold_that_was_given_back_is_not_the_end(void **state)
+{
+	Ordering__Order *order = create(NULL);
+	struct invocation adding = { .method = "AddOrderItem", .key = "k", .request = &adding_of(order, "A", 2)->base };
+
+	(void)state;
+	peers.fault = "reserve";
+	peers.faults = 1;
+	peers.after = true;
+	service_start(&adding);
+	service_finish();
+	assert_reason(adding.outcome, "PEER_UNAVAILABLE");
+	peers.holds[0].state = HOLD_RELEASED;
+	service_start(&adding);
+	service_finish();
+	assert_ok(adding.outcome);
+	order = get(order->order_id);
+	assert_int_equal(order->items[0]->quantity, 2);
+	assert_held(order, HOLD_HELD);
+}
+
+/* An item is taken out, and its goods are given back, after a call has looked at it. */
+static void an_item_that_is_gone_is_not_found(void **state)
+{
+	Ordering__Order *order = create(NULL);
+
+	(void)state;
+	assert_ok(add(&order, NULL, "A", 2));
+	peers.meanwhile = NEXT_VERSION "DELETE FROM order_item";
+	peers.holds[0].state = HOLD_RELEASED;
+	assert_reason(set_quantity(&order, order->items[0]->item_id, 3), "ITEM_NOT_FOUND");
+}
+
 #define ORDER_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_service, close_service)
 
 int main(void)
@@ -475,6 +535,9 @@ int main(void)
 		ORDER_TEST(one_placing_with_one_key_and_equal_answers),
 		ORDER_TEST(scarce_goods_are_sold_once),
 		ORDER_TEST(placing_while_items_come),
+		ORDER_TEST(a_product_that_comes_and_goes_can_be_added),
+		ORDER_TEST(a_hold_that_was_given_back_is_not_the_end),
+		ORDER_TEST(an_item_that_is_gone_is_not_found),
 		ORDER_TEST(a_change_that_comes_too_late_leaves_what_was_placed),
 	};
 

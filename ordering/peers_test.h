@@ -41,7 +41,7 @@ extern const struct migration ordering_migrations[];
 enum hold_state { HOLD_HELD, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_LOST };
 
 struct hold {
-	char id[UUID_TEXT], order_id[UUID_TEXT], sku[8];
+	char id[UUID_TEXT], order_id[UUID_TEXT], sku[8], key[256];
 	int64_t quantity, order_version; /* of the order, when it was confirmed */
 	enum hold_state state;
 };
@@ -79,6 +79,9 @@ static struct {
 	const char *late;  /* the call that waits until this one came: */
 	const char *until; /* NULL: "release" */
 	bool came;
+
+	const char *meanwhile; /* what happens in the database when goods are held next, once each; NULL: nothing */
+	const char *then;      /* and the time after that */
 } peers;
 
 static const char *conninfo;
@@ -215,17 +218,35 @@ static struct hold *take_hold(const char *id)
 	return hold;
 }
 
+/* A key that comes with other items is no repeat. */
+static void check_key(const char *key, Ordering__OrderItem *const *items, size_t n_items)
+{
+	for (size_t i = 0; i < peers.n_holds; i++) {
+		bool same = strcmp(peers.holds[i].key, key) != 0;
+
+		for (size_t item = 0; item < n_items; item++)
+			same |= strcmp(peers.holds[i].id, items[item]->item_id) == 0;
+		assert_true(same);
+	}
+}
+
 struct status peer_reserve(struct call *call, const char *key, const char *order_id, Ordering__OrderItem *const *items,
 			   size_t n_items)
 {
 	PEER("reserve");
-	assert_true(strlen(key) <= 255);
+	assert_true(strlen(key) < sizeof(peers.holds[0].key));
+	check_key(key, items, n_items);
+	if (peers.meanwhile != NULL)
+		pg_execute(conninfo, peers.meanwhile);
+	peers.meanwhile = peers.then;
+	peers.then = NULL;
 	for (size_t i = 0; i < n_items; i++)
 		TRY(check_line(call, items[i], i));
 	for (size_t i = 0; i < n_items; i++) {
 		struct hold *hold = take_hold(items[i]->item_id);
 
 		memcpy(hold->order_id, order_id, UUID_TEXT);
+		memcpy(hold->key, key, strlen(key) + 1);
 		memcpy(hold->sku, items[i]->sku, strlen(items[i]->sku) + 1);
 		hold->quantity = items[i]->quantity;
 		hold->state = hold->state == HOLD_CONFIRMED ? HOLD_CONFIRMED : HOLD_HELD;
