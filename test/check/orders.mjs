@@ -52,9 +52,9 @@ const MACHINES = [
 		prefix: 'RESERVATION_STATE_',
 		shared: true, // its versions are those of its order's reservations together
 		moves: {
-			'': ['HELD', 'RELEASED'],
+			'': ['HELD', 'CONFIRMED', 'RELEASED'],
 			HELD: ['CONFIRMED', 'RELEASED', 'EXPIRED'],
-			EXPIRED: ['HELD', 'RELEASED'],
+			EXPIRED: ['HELD', 'CONFIRMED', 'RELEASED'],
 			CONFIRMED: ['PARTLY_FULFILLED', 'FULFILLED', 'RELEASED'],
 			PARTLY_FULFILLED: ['FULFILLED', 'RELEASED'],
 			FULFILLED: [],
