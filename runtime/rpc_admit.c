@@ -14,16 +14,18 @@
 #define KEY_MAX 255
 #define RESERVE 16      /* one part of so many is kept for workers, operators and health */
 #define DOOR_FACTOR 2   /* the target of all that a call takes, in targets of what it takes here */
-#define OPTIONAL_PART 8 /* one part of so many is for lists and reports, beside what is needed */
+#define OPTIONAL_PART 4 /* one part of so many is for lists and reports, beside what is needed */
 #define RETRY_AFTER_MS 200
 #define RETRY_OPTIONAL_MS 1000
 
-static void set_limit(const struct rpc_server *server, struct limit *limit, int64_t max, int factor)
+/* One part of so many of the work, and so many times the target. */
+static void set_limit(const struct rpc_server *server, struct limit *limit, int part, int factor)
 {
-	const int64_t min = server->limits.min_work;
+	const int min = (int)server->limits.min_work / part, max = (int)server->limits.max_work / part;
+	const int least = min > 0 ? min : 1;
 
-	limit_init(limit, &(const struct limit_options){ .min = (int)min,
-							 .max = (int)(max > min ? max : min),
+	limit_init(limit, &(const struct limit_options){ .min = least,
+							 .max = max > least ? max : least,
 							 .target = server->limits.target * factor });
 }
 
@@ -37,10 +39,10 @@ void rpc_admit_setup(struct rpc_server *server)
 	server->room[CLASS_INTERACTIVE] = common > 0 ? common : 1;
 	server->room[CLASS_SHEDDABLE] = common * 3 / 4 > 0 ? common * 3 / 4 : 1;
 	server->limited = server->limits.max_work > 0;
-	set_limit(server, &server->limit, server->limits.max_work, 1);
-	set_limit(server, &server->optional, server->limits.max_work / OPTIONAL_PART, 1);
+	set_limit(server, &server->limit, 1, 1);
+	set_limit(server, &server->optional, OPTIONAL_PART, 1);
 	for (size_t i = 0; i < server->n_methods; i++)
-		set_limit(server, &server->served[i].door, server->limits.max_work, DOOR_FACTOR);
+		set_limit(server, &server->served[i].door, 1, DOOR_FACTOR);
 }
 
 static struct status read_key(struct rpc_server_call *sc)

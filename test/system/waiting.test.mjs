@@ -23,7 +23,7 @@ before(async () => {
 	system = await startSystem({ services: [], gateway: false });
 	proxy = await startProxy(path.join(system.folder, 'slow.sock'), system.address('customers').slice('unix:'.length), { delay: DELAY });
 	// What this test does on purpose, they would otherwise not put up with: so many at once, so slow a peer.
-	const patient = ['--peer-calls=4096', '--peer-slow-ms=60000'];
+	const patient = ['--peer-calls=4096', '--peer-slow-ms=60000', '--max-work=0'];
 	for (const name of ['customers', 'warehouse']) system.startService(name, patient);
 	system.startService('ordering', [`--customers-address=unix:${path.join(system.folder, 'slow.sock')}`, ...patient]);
 	for (const name of ['customers', 'warehouse', 'ordering']) await system.ready(name);
