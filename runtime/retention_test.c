@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "runtime/events_fixture.h"
+#include "runtime/saga.h"
 
 static struct db_statement COUNT_EVENTS = DB_WRITE("count_events", "SELECT count(*) AS n FROM outbox");
 static struct db_statement COUNT_NUMBERED =
@@ -128,6 +129,25 @@ static struct status many_keys_go_in_several_bites(struct call *call)
 	return STATUS_OK;
 }
 
+/* Each with a step: ended long ago; begun long ago but ended now; never ended. */
+static const char THREE_SAGAS[] =
+    "INSERT INTO saga (saga_id, kind, subject_id, state, data, trace_parent, run_time, lease_until, create_time, update_time)"
+    " SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'test', 'x', CASE n WHEN 3 THEN 'NEEDS_OPERATOR' ELSE 'COMPLETED' END,"
+    " '', '', now(), now(), now() - interval '91 days', now() - interval '91 days' * (n <> 2)::int FROM generate_series(1, 3) AS n;"
+    " INSERT INTO saga_step (saga_id, number, compensation, outcome, attempts, last_error, start_time, end_time)"
+    " SELECT saga_id, 1, false, 'OK', 1, '', now(), now() FROM saga";
+static struct db_statement SAGAS_LEFT =
+    DB_WRITE("sagas_left", "SELECT (SELECT count(*) FROM saga WHERE saga_id::text NOT LIKE '%1') * 100"
+			   " + (SELECT count(*) FROM saga) * 10 + (SELECT count(*) FROM saga_step) AS n");
+
+static struct status only_sagas_that_have_long_ended_are_forgotten(struct call *call)
+{
+	pg_execute(conninfo, THREE_SAGAS);
+	TRY(saga_forget(call));
+	assert_int_equal(number(call, &SAGAS_LEFT), 222);
+	return STATUS_OK;
+}
+
 static struct status pass_over(struct call *call, const Events__Event *event, const void *payload)
 {
 	(void)payload;
@@ -154,9 +174,13 @@ static struct status a_consumer_says_how_far_it_is(struct call *call)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(old_events_are_forgotten),        TEST(who_comes_too_late_is_told),
-		TEST(what_a_consumer_needs_is_kept),   TEST(nothing_goes_out_of_the_middle),
-		TEST(many_events_go_in_several_bites), TEST(many_keys_go_in_several_bites),
+		TEST(old_events_are_forgotten),
+		TEST(who_comes_too_late_is_told),
+		TEST(what_a_consumer_needs_is_kept),
+		TEST(nothing_goes_out_of_the_middle),
+		TEST(many_events_go_in_several_bites),
+		TEST(many_keys_go_in_several_bites),
+		TEST(only_sagas_that_have_long_ended_are_forgotten),
 		TEST(a_consumer_says_how_far_it_is),
 	};
 

@@ -375,32 +375,6 @@ static struct status a_second_start_is_the_same_saga(struct call *call, struct j
 	return STATUS_OK;
 }
 
-static struct db_statement MONTHS_PASS =
-    DB_WRITE("test_months_pass",
-	     "WITH old AS (UPDATE saga SET create_time = create_time - interval '91 days', update_time = update_time - "
-	     "interval '91 days' RETURNING 1) SELECT count(*) AS n FROM old");
-static struct db_statement COUNT_ALL =
-    DB_WRITE("test_count_all", "SELECT (SELECT count(*) FROM saga) * 100 + (SELECT count(*) FROM saga_step) AS n");
-
-static struct status only_what_has_long_ended_is_forgotten(struct call *call, struct job *job)
-{
-	struct saga *saga;
-
-	(void)job;
-	TRY(start(call, SUBJECT, true, &saga));
-	TRY(saga_forget(call));
-	number(call, &MONTHS_PASS);
-	TRY(saga_forget(call));
-	assert_int_equal(number(call, &COUNT_ALL), 100);
-	TRY(saga_run(call, saga));
-	TRY(saga_forget(call)); /* it began long ago, but has only just ended */
-	assert_int_equal(number(call, &COUNT_ALL), 103);
-	number(call, &MONTHS_PASS);
-	TRY(saga_forget(call));
-	assert_int_equal(number(call, &COUNT_ALL), 0);
-	return STATUS_OK;
-}
-
 static struct status run_claimed(struct call *call, struct job *job)
 {
 	struct saga *saga = claim_due(call);
@@ -595,7 +569,6 @@ int main(void)
 		BODY(what_has_gone_on_is_seen_through),
 		BODY(a_bug_is_parked),
 		BODY(a_second_start_is_the_same_saga),
-		BODY(only_what_has_long_ended_is_forgotten),
 		BODY(a_process_that_ends_does_not_wait_for_the_database),
 		TEST(rivals_never_get_the_same),
 		TEST(those_who_join_see_one_end),
