@@ -1,6 +1,6 @@
 /*
  * Requests that come twice, late, or before what they undo, as they do where processes die and networks fail: a shipment
- * ends as if each had come once and in time. SEED=n repeats a run.
+ * ends as if each had come once and in time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,47 +11,19 @@
 #include <cmocka.h>
 
 #include "shipping/store_test.h"
+#include "test/harness/delivery.h"
 
 #define SCRIPTS 60
-#define STEPS_MAX 4
-#define DELIVERIES_MAX 20
-
-static uint64_t seed, chance;
-
-/* splitmix64 */
-static uint64_t draw(uint64_t bound)
-{
-	uint64_t mixed = chance += UINT64_C(0x9e3779b97f4a7c15);
-
-	mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (mixed ^ (mixed >> 31)) % bound;
-}
-
-/* What is asked for one shipment, one step after the other, each under a key of its own. */
-struct step {
-	const char *method, *key;
-	const ProtobufCMessage *request;
-};
 
 struct script {
 	char *shipment_id, *order_id;
-	size_t n_steps;
-	struct step steps[STEPS_MAX];
-	size_t n_deliveries;
-	struct invocation deliveries[DELIVERIES_MAX];
+	struct delivery_script asked;
 };
 
 /* Two shipments with the same course must come to the same end. */
 struct course {
 	bool dispatches, in_part, delivers, cancels;
 };
-
-static void add(struct script *script, const char *method, const ProtobufCMessage *request)
-{
-	assert_true(script->n_steps < STEPS_MAX);
-	script->steps[script->n_steps++] = (struct step){ method, new_id(), request };
-}
 
 static void add_dispatch(struct script *script, const Shipping__CreateShipmentRequest *created, bool in_part)
 {
@@ -64,7 +36,7 @@ static void add_dispatch(struct script *script, const Shipping__CreateShipmentRe
 		request->lines[0]->item_id = created->lines[0]->item_id;
 		request->lines[0]->quantity = 2;
 	}
-	add(script, "DispatchShipment", &request->base);
+	delivery_add(&script->asked, "DispatchShipment", &request->base);
 }
 
 static void add_deliver(struct script *script)
@@ -73,7 +45,7 @@ static void add_deliver(struct script *script)
 	    pb_new(service_arena(), &shipping__deliver_shipment_request__descriptor);
 
 	request->shipment_id = script->shipment_id;
-	add(script, "DeliverShipment", &request->base);
+	delivery_add(&script->asked, "DeliverShipment", &request->base);
 }
 
 static struct script *new_script(const struct course *course)
@@ -82,76 +54,24 @@ static struct script *new_script(const struct course *course)
 	struct script *script = arena_alloc(service_arena(), sizeof(*script));
 
 	*script = (struct script){ .shipment_id = created->shipment_id, .order_id = created->order_id };
-	add(script, "CreateShipment", &created->base);
+	delivery_add(&script->asked, "CreateShipment", &created->base);
 	if (course->dispatches)
 		add_dispatch(script, created, course->in_part);
 	if (course->delivers)
 		add_deliver(script);
 	if (course->cancels)
-		add(script, "CancelShipment", &cancel_of(script->shipment_id)->base);
+		delivery_add(&script->asked, "CancelShipment", &cancel_of(script->shipment_id)->base);
 	return script;
 }
 
 static struct course draw_course(void)
 {
-	struct course course = { .dispatches = draw(2), .in_part = draw(2), .cancels = draw(2) };
+	struct course course = { .dispatches = delivery_draw(2),
+				 .in_part = delivery_draw(2),
+				 .cancels = delivery_draw(2) };
 
-	course.delivers = course.dispatches && draw(2);
+	course.delivers = course.dispatches && delivery_draw(2);
 	return course;
-}
-
-static void deliver_step(struct script *script, size_t step)
-{
-	struct invocation *delivery = &script->deliveries[script->n_deliveries++];
-
-	*delivery = (struct invocation){ .method = script->steps[step].method,
-					 .request = script->steps[step].request,
-					 .key = script->steps[step].key };
-	service_start(delivery);
-}
-
-/* Something that has been asked for before comes again, or nothing does. */
-static void deliver_late(struct script *script, size_t n_known)
-{
-	while (n_known > 0 && draw(2) == 0 && script->n_deliveries < DELIVERIES_MAX - STEPS_MAX)
-		deliver_step(script, draw(n_known));
-}
-
-/* All go on together, step by step; rough ones get old requests again, before, beside and after the new one. */
-static void play(struct script **scripts, size_t count, bool rough)
-{
-	for (size_t step = 0; step <= STEPS_MAX; step++) {
-		for (size_t i = 0; i < count; i++) {
-			const size_t known = step < scripts[i]->n_steps ? step : scripts[i]->n_steps;
-
-			if (rough)
-				deliver_late(scripts[i], known);
-			if (step < scripts[i]->n_steps)
-				deliver_step(scripts[i], step);
-			if (rough && step < scripts[i]->n_steps)
-				deliver_late(scripts[i], known + 1);
-		}
-		service_finish();
-	}
-}
-
-/* Whatever came under one key was answered alike. */
-static void assert_answered_alike(const struct script *script)
-{
-	for (size_t i = 0; i < script->n_deliveries; i++) {
-		const struct invocation *one = &script->deliveries[i];
-
-		for (size_t j = 0; j < i; j++) {
-			const struct invocation *other = &script->deliveries[j];
-
-			if (strcmp(one->key, other->key) != 0)
-				continue;
-			assert_string_equal(one->outcome.reason == NULL ? "OK" : one->outcome.reason->name,
-					    other->outcome.reason == NULL ? "OK" : other->outcome.reason->name);
-			if (one->outcome.reason == NULL)
-				assert_true(str_equal(one->bytes, other->bytes));
-		}
-	}
 }
 
 static Shipping__ListShipmentsResponse *shipments_of(const struct script *script)
@@ -188,10 +108,13 @@ static void assert_same_end(const struct script *smooth, const struct script *ro
 				 packages_in(there, (Shipping__ShipmentState)state));
 }
 
-static void begin(const char *name)
+static void play(struct script **scripts, bool rough)
 {
-	chance = seed;
-	print_message("# %s: SEED=%llu\n", name, (unsigned long long)seed);
+	struct delivery_script *asked[SCRIPTS];
+
+	for (size_t i = 0; i < SCRIPTS; i++)
+		asked[i] = &scripts[i]->asked;
+	delivery_play(asked, SCRIPTS, rough);
 }
 
 static void duplicates_and_stragglers_change_nothing(void **state)
@@ -200,20 +123,20 @@ static void duplicates_and_stragglers_change_nothing(void **state)
 	size_t delivered = 0, asked = 0;
 
 	(void)state;
-	begin("duplicates and stragglers");
+	delivery_begin("duplicates and stragglers");
 	for (size_t i = 0; i < SCRIPTS; i++) {
 		const struct course course = draw_course();
 
 		smooth[i] = new_script(&course);
 		rough[i] = new_script(&course);
 	}
-	play(smooth, SCRIPTS, false);
-	play(rough, SCRIPTS, true);
+	play(smooth, false);
+	play(rough, true);
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		assert_answered_alike(rough[i]);
+		delivery_assert_alike(&rough[i]->asked);
 		assert_same_end(smooth[i], rough[i]);
-		delivered += rough[i]->n_deliveries;
-		asked += rough[i]->n_steps;
+		delivered += rough[i]->asked.n_deliveries;
+		asked += rough[i]->asked.n_steps;
 	}
 	print_message("# %zu requests, delivered %zu times\n", asked, delivered);
 	assert_true(delivered > asked + SCRIPTS);
@@ -226,36 +149,24 @@ static void what_undoes_may_come_first(void **state)
 	struct script *scripts[SCRIPTS];
 
 	(void)state;
-	begin("undone before done");
+	delivery_begin("undone before done");
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		const size_t first = draw(2);
+		const size_t first = delivery_draw(2);
 
 		scripts[i] = new_script(&course);
-		deliver_step(scripts[i], first);
-		if (draw(2) == 0)
+		delivery_of(&scripts[i]->asked, first);
+		if (delivery_draw(2) == 0)
 			service_finish();
-		deliver_step(scripts[i], !first);
-		deliver_late(scripts[i], 2);
+		delivery_of(&scripts[i]->asked, !first);
+		delivery_late(&scripts[i]->asked, 2);
 	}
 	service_finish();
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		assert_answered_alike(scripts[i]);
+		delivery_assert_alike(&scripts[i]->asked);
 		assert_int_equal(get(scripts[i]->shipment_id)->state,
 				 SHIPPING__SHIPMENT_STATE__SHIPMENT_STATE_CANCELLED);
 		assert_true(status_is(try_to_dispatch(scripts[i]->shipment_id), &SHIPMENT_CANCELLED));
 	}
-}
-
-static int open_seeded(void **state)
-{
-	const char *given = getenv("SEED");
-	int64_t number;
-
-	random_bytes(&seed, sizeof(seed));
-	seed >>= 16; /* so that it can be given back as a number */
-	if (given != NULL && str_to_int64(str_of(given), &number))
-		seed = (uint64_t)number;
-	return make_database(state);
 }
 
 int main(void)
@@ -265,5 +176,5 @@ int main(void)
 		STORE_TEST(what_undoes_may_come_first),
 	};
 
-	return cmocka_run_group_tests(tests, open_seeded, NULL);
+	return cmocka_run_group_tests(tests, make_database, NULL);
 }

@@ -1,6 +1,6 @@
 /*
  * Requests that come twice, late, or in another order, as they do where processes die and networks fail: whatever an
- * order's requests go through, it ends as if each had come once and in time. SEED=n repeats a run.
+ * order's requests go through, it ends as if each had come once and in time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,37 +11,15 @@
 #include <cmocka.h>
 
 #include "warehouse/store_test.h"
+#include "test/harness/delivery.h"
 
 #define SCRIPTS 40
-#define STEPS_MAX 8
-#define DELIVERIES_MAX 24
 #define STOCK 20
-
-static uint64_t seed, chance;
-
-/* splitmix64. */
-static uint64_t draw(uint64_t bound)
-{
-	uint64_t mixed = chance += UINT64_C(0x9e3779b97f4a7c15);
-
-	mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (mixed ^ (mixed >> 31)) % bound;
-}
-
-/* What one order asks for, one step after the other, each under a key of its own. */
-struct step {
-	const char *method, *key;
-	const ProtobufCMessage *request;
-};
 
 struct script {
 	char *order, *first_shipment, *second_shipment;
 	struct wanted wanted[2];
-	size_t n_steps;
-	struct step steps[STEPS_MAX];
-	size_t n_deliveries;
-	struct invocation deliveries[DELIVERIES_MAX];
+	struct delivery_script asked;
 };
 
 /* What a script does; two orders with the same plan must come to the same end. */
@@ -50,12 +28,6 @@ struct course {
 	int64_t changed_to;
 };
 
-static void add(struct script *script, const char *method, const ProtobufCMessage *request)
-{
-	assert_true(script->n_steps < STEPS_MAX);
-	script->steps[script->n_steps++] = (struct step){ method, new_id(), request };
-}
-
 static void add_change(struct script *script, int64_t quantity)
 {
 	Warehouse__ChangeReservationRequest *request =
@@ -63,7 +35,7 @@ static void add_change(struct script *script, int64_t quantity)
 
 	request->reservation_id = script->wanted[0].id;
 	request->quantity = quantity;
-	add(script, "ChangeReservation", &request->base);
+	delivery_add(&script->asked, "ChangeReservation", &request->base);
 }
 
 static void add_confirm(struct script *script)
@@ -72,7 +44,7 @@ static void add_confirm(struct script *script)
 	    pb_new(service_arena(), &warehouse__confirm_reservations_request__descriptor);
 
 	request->order_id = script->order;
-	add(script, "ConfirmReservations", &request->base);
+	delivery_add(&script->asked, "ConfirmReservations", &request->base);
 }
 
 /* So much of the first line, and of the second. */
@@ -91,7 +63,7 @@ static void add_fulfil(struct script *script, char *shipment, const int64_t quan
 		request->lines[request->n_lines]->reservation_id = script->wanted[i].id;
 		request->lines[request->n_lines++]->quantity = quantities[i];
 	}
-	add(script, "FulfilReservations", &request->base);
+	delivery_add(&script->asked, "FulfilReservations", &request->base);
 }
 
 static void add_release(struct script *script, bool whole)
@@ -106,7 +78,7 @@ static void add_release(struct script *script, bool whole)
 		request->reservation_ids[1] = script->wanted[1].id;
 		request->n_reservation_ids = 2;
 	}
-	add(script, "ReleaseReservations", &request->base);
+	delivery_add(&script->asked, "ReleaseReservations", &request->base);
 }
 
 static struct script *new_script(const struct course *course)
@@ -117,7 +89,7 @@ static struct script *new_script(const struct course *course)
 	*script = (struct script){ .order = new_id(), .first_shipment = new_id(), .second_shipment = new_id() };
 	script->wanted[0] = (struct wanted){ new_id(), stocked(STOCK), 5 };
 	script->wanted[1] = (struct wanted){ new_id(), stocked(STOCK), 3 };
-	add(script, "ReserveStock", &reserve_request(script->order, script->wanted, 2)->base);
+	delivery_add(&script->asked, "ReserveStock", &reserve_request(script->order, script->wanted, 2)->base);
 	if (course->changes)
 		add_change(script, course->changed_to);
 	if (course->confirms)
@@ -135,67 +107,16 @@ static struct script *new_script(const struct course *course)
 
 static struct course draw_course(void)
 {
-	struct course course = { .changes = draw(2), .changed_to = (int64_t)(2 + draw(8)), .whole = draw(2) };
+	struct course course = { .changes = delivery_draw(2),
+				 .changed_to = (int64_t)(2 + delivery_draw(8)),
+				 .whole = delivery_draw(2) };
 
-	course.confirms = draw(4) > 0;
-	course.ships = course.confirms && draw(3) > 0;
-	course.lowers = course.ships && draw(2);
-	course.ships_rest = course.ships && draw(2);
-	course.releases = draw(2);
+	course.confirms = delivery_draw(4) > 0;
+	course.ships = course.confirms && delivery_draw(3) > 0;
+	course.lowers = course.ships && delivery_draw(2);
+	course.ships_rest = course.ships && delivery_draw(2);
+	course.releases = delivery_draw(2);
 	return course;
-}
-
-static void deliver(struct script *script, size_t step)
-{
-	struct invocation *delivery = &script->deliveries[script->n_deliveries++];
-
-	*delivery = (struct invocation){ .method = script->steps[step].method,
-					 .request = script->steps[step].request,
-					 .key = script->steps[step].key };
-	service_start(delivery);
-}
-
-/* Something that has been asked for before comes again, or nothing does. */
-static void deliver_late(struct script *script, size_t n_known)
-{
-	while (n_known > 0 && draw(2) == 0 && script->n_deliveries < DELIVERIES_MAX - STEPS_MAX)
-		deliver(script, draw(n_known));
-}
-
-/* All orders go on together, step by step; rough ones get old requests again, before, beside and after the new one. */
-static void play(struct script **scripts, size_t count, bool rough)
-{
-	for (size_t step = 0; step <= STEPS_MAX; step++) {
-		for (size_t i = 0; i < count; i++) {
-			const size_t known = step < scripts[i]->n_steps ? step : scripts[i]->n_steps;
-
-			if (rough)
-				deliver_late(scripts[i], known);
-			if (step < scripts[i]->n_steps)
-				deliver(scripts[i], step);
-			if (rough && step < scripts[i]->n_steps)
-				deliver_late(scripts[i], known + 1);
-		}
-		service_finish();
-	}
-}
-
-/* Whatever came under one key was answered alike. */
-static void assert_answered_alike(const struct script *script)
-{
-	for (size_t i = 0; i < script->n_deliveries; i++) {
-		const struct invocation *one = &script->deliveries[i];
-
-		for (size_t j = 0; j < i; j++) {
-			const struct invocation *other = &script->deliveries[j];
-
-			if (strcmp(one->key, other->key) != 0)
-				continue;
-			assert_ptr_equal(one->outcome.reason == NULL, other->outcome.reason == NULL);
-			if (one->outcome.reason == NULL)
-				assert_true(str_equal(one->bytes, other->bytes));
-		}
-	}
 }
 
 static Warehouse__StockLevel *level_of(char *sku)
@@ -229,10 +150,13 @@ static void assert_same_end(const struct script *smooth, const struct script *ro
 	assert_ptr_equal(take_more(smooth).reason == NULL, take_more(rough).reason == NULL);
 }
 
-static void begin(const char *name)
+static void play(struct script **scripts, bool rough)
 {
-	chance = seed;
-	print_message("# %s: SEED=%llu\n", name, (unsigned long long)seed);
+	struct delivery_script *asked[SCRIPTS];
+
+	for (size_t i = 0; i < SCRIPTS; i++)
+		asked[i] = &scripts[i]->asked;
+	delivery_play(asked, SCRIPTS, rough);
 }
 
 static void duplicates_and_stragglers_change_nothing(void **state)
@@ -241,20 +165,20 @@ static void duplicates_and_stragglers_change_nothing(void **state)
 	size_t delivered = 0, asked = 0;
 
 	(void)state;
-	begin("duplicates and stragglers");
+	delivery_begin("duplicates and stragglers");
 	for (size_t i = 0; i < SCRIPTS; i++) {
 		const struct course course = draw_course();
 
 		smooth[i] = new_script(&course);
 		rough[i] = new_script(&course);
 	}
-	play(smooth, SCRIPTS, false);
-	play(rough, SCRIPTS, true);
+	play(smooth, false);
+	play(rough, true);
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		assert_answered_alike(rough[i]);
+		delivery_assert_alike(&rough[i]->asked);
 		assert_same_end(smooth[i], rough[i]);
-		delivered += rough[i]->n_deliveries;
-		asked += rough[i]->n_steps;
+		delivered += rough[i]->asked.n_deliveries;
+		asked += rough[i]->asked.n_steps;
 	}
 	print_message("# %zu requests, delivered %zu times\n", asked, delivered);
 	assert_true(delivered > asked + SCRIPTS);
@@ -269,34 +193,34 @@ static void what_undoes_may_come_first(void **state)
 	struct script *scripts[SCRIPTS];
 
 	(void)state;
-	begin("undone before done");
+	delivery_begin("undone before done");
 	for (size_t i = 0; i < SCRIPTS; i++) {
 		struct course course = draw_course();
-		size_t order[STEPS_MAX];
+		size_t order[DELIVERY_STEPS_MAX];
 
 		course.ships = course.lowers = course.ships_rest = false;
 		course.releases = true;
 		scripts[i] = new_script(&course);
-		for (size_t step = 0; step < scripts[i]->n_steps; step++) {
-			const size_t at = draw(step + 1);
+		for (size_t step = 0; step < scripts[i]->asked.n_steps; step++) {
+			const size_t at = delivery_draw(step + 1);
 
 			order[step] = order[at];
 			order[at] = step;
 		}
-		for (size_t step = 0; step < scripts[i]->n_steps; step++) {
-			deliver(scripts[i], order[step]);
-			if (draw(3) == 0)
+		for (size_t step = 0; step < scripts[i]->asked.n_steps; step++) {
+			delivery_of(&scripts[i]->asked, order[step]);
+			if (delivery_draw(3) == 0)
 				service_finish();
 		}
 	}
 	service_finish();
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		for (size_t step = 0; step < scripts[i]->n_steps; step++)
-			deliver(scripts[i], step);
+		for (size_t step = 0; step < scripts[i]->asked.n_steps; step++)
+			delivery_of(&scripts[i]->asked, step);
 	}
 	service_finish();
 	for (size_t i = 0; i < SCRIPTS; i++) {
-		assert_answered_alike(scripts[i]);
+		delivery_assert_alike(&scripts[i]->asked);
 		for (size_t j = 0; j < 2; j++) {
 			const Warehouse__StockLevel *level = level_of(scripts[i]->wanted[j].sku);
 
@@ -306,18 +230,6 @@ static void what_undoes_may_come_first(void **state)
 	}
 }
 
-static int open_seeded(void **state)
-{
-	const char *given = getenv("SEED");
-	int64_t number;
-
-	random_bytes(&seed, sizeof(seed));
-	seed >>= 16; /* so that it can be given back as a number */
-	if (given != NULL && str_to_int64(str_of(given), &number))
-		seed = (uint64_t)number;
-	return make_database(state);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,5 +237,5 @@ int main(void)
 		STORE_TEST(what_undoes_may_come_first),
 	};
 
-	return cmocka_run_group_tests(tests, open_seeded, NULL);
+	return cmocka_run_group_tests(tests, make_database, NULL);
 }
