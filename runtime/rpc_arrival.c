@@ -79,7 +79,7 @@ static void open_call(struct rpc_server_call *sc)
 	call->parent = sc->core;
 }
 
-/* On the poller's thread. */
+/* Mostly on the poller's thread. */
 static void receive_ahead(struct rpc_event *event)
 {
 	struct rpc_server_call *sc = RPC_OWNER(event, struct rpc_server_call, arrived);

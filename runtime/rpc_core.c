@@ -89,12 +89,13 @@ static void hand_over(struct rpc_core *core, struct rpc_event *event, bool from_
 		loop_post(core->loop, &core->task);
 }
 
-static struct rpc_event *open_event(const grpc_event *taken)
+/* Every event comes by here, whoever takes it from core: what comes next is asked for, or it never comes. */
+static struct rpc_event *open_event(void *tag, int success)
 {
-	struct rpc_event *event = taken->tag;
+	struct rpc_event *event = tag;
 
 	ACQUIRE(event);
-	event->ok = taken->success != 0;
+	event->ok = success != 0;
 	if (event->ok && event->ahead != NULL)
 		event->ahead(event);
 	return event;
@@ -116,7 +117,7 @@ static void *poll_events(void *argument)
 
 	pthread_setname_np(pthread_self(), "rpc-poller");
 	while ((taken = grpc_completion_queue_next(core->queue, never, NULL)).type != GRPC_QUEUE_SHUTDOWN) {
-		hand_over(core, open_event(&taken), true);
+		hand_over(core, open_event(taken.tag, taken.success), true);
 		stay_aside(core);
 	}
 	return NULL;
@@ -174,7 +175,7 @@ static void take_events(struct rpc_core *core)
 		const grpc_event taken = grpc_completion_queue_next(core->queue, now, NULL);
 
 		if (taken.type == GRPC_OP_COMPLETE) {
-			struct rpc_event *event = open_event(&taken);
+			struct rpc_event *event = open_event(taken.tag, taken.success);
 
 			event->run(event, event->ok);
 		} else if (run_handed_over(core, &aside) == 0) {
@@ -210,9 +211,7 @@ void rpc_core_run_caught(struct rpc_core *core, struct rpc_event *expected)
 
 	if (!grpc_completion_queue_thread_local_cache_flush(core->queue, &tag, &ok))
 		return;
-	event = tag;
-	ACQUIRE(event);
-	event->ok = ok != 0;
+	event = open_event(tag, ok);
 	if (event == expected)
 		event->run(event, event->ok);
 	else

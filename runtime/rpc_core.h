@@ -27,7 +27,7 @@ struct rpc_event {
 	void (*run)(struct rpc_event *event, bool ok);
 	void (*ahead)(
 	    struct rpc_event *
-		event); /* or NULL: called by the poller when ok, before the event goes to the loop, to ask core for what comes next */
+		event); /* or NULL: called when ok, before run(), by the thread that takes the event from core, to ask it for what comes next */
 	struct rpc_event *next;
 	bool ok;
 };
