@@ -68,15 +68,16 @@ class Crash {
 		this.aimed = undefined;
 		Object.assign(this.target.environment, { FAULT: `kill@${m}`, FAULT_FILE: this.file });
 		this.target.start();
-		const { ended } = this.target;
-		const recovers = this.system.ready(target).then(() => this.rest.expireLeases()).then(() => this.rest.reached());
-		await Promise.race([ended, recovers.catch((error) => this.target.running && Promise.reject(error))]);
-		if (this.target.running) {
+		const dies = this.target.ended.then(() => true);
+		const rests = this.system.ready(target).then(() => this.rest.expireLeases()).then(() => this.rest.reached()).then(() => false, (error) => (this.target.running ? Promise.reject(error) : dies));
+		if (!(await Promise.race([dies, rests]))) {
 			fs.rmSync(this.file);
-			return false;
+			const lives = this.system.ready(target).then(() => false, () => dies);
+			if (!(await Promise.race([dies, lives]))) return false; // it might have died in that moment
+		} else {
+			if (this.passed().length < m) throw new Error(`${target} ended by itself:\n${fs.readFileSync(this.target.log, 'utf8').slice(-2000)}`);
+			fs.rmSync(this.file);
 		}
-		if (this.passed().length < m) throw new Error(`${target} ended by itself:\n${fs.readFileSync(this.target.log, 'utf8').slice(-2000)}`);
-		fs.rmSync(this.file);
 		this.kills++;
 		return true;
 	}
