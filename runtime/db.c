@@ -69,6 +69,7 @@ void db_unit_requeue(struct db *db, struct db_unit *unit)
 	unit->state = DB_STATE_QUEUED;
 	list_append(list_first(queue_of(db, unit)), &unit->link);
 	db->queued++;
+	coroutine_wake(unit->waiter); /* its call may have been cancelled while this was under way */
 }
 
 /* Why a unit should not go now that its turn has come. */

@@ -358,6 +358,25 @@ static void what_was_sent_for_a_cancelled_call_is_waited_for(void **state)
 	assert_true(nap.took >= 200 * CLOCK_MILLISECOND);
 }
 
+/* It is asked for again by nobody, so it need not wait for a server that is gone. */
+static void what_comes_back_to_the_queue_of_a_cancelled_call_leaves_it(void **state)
+{
+	struct job nap;
+
+	(void)state;
+	backend_of(&READER);
+	start_nap(&nap, &NAP, "1", 0);
+	work_turn();
+	cancel(&nap);
+	work_turn();
+	assert_false(nap.ended);
+	pg_stop();
+	work_finish();
+	pg_restart();
+	assert_reason(nap.outcome, &CALL_CANCELLED);
+	assert_true(nap.took < 10 * CLOCK_SECOND);
+}
+
 static struct status try_cancelled(struct call *call, struct job *job)
 {
 	call->cancelled = true;
@@ -487,6 +506,7 @@ int main(void)
 		DB_TEST(a_slow_unit_does_not_take_its_group_along),
 		DB_TEST(a_cancelled_call_leaves_the_queue_at_once),
 		DB_TEST(what_was_sent_for_a_cancelled_call_is_waited_for),
+		DB_TEST(what_comes_back_to_the_queue_of_a_cancelled_call_leaves_it),
 		DB_TEST(a_call_that_is_over_starts_nothing),
 		DB_TEST(a_full_queue_refuses),
 		DB_TEST(a_lock_is_not_waited_for_too_long),
