@@ -87,7 +87,7 @@ static int set_up(void **state)
 		.max_message = 64 * 1024,
 		.max_streams = 4096,
 		.min_work = 10,
-		.max_work = 20,
+		.max_work = 40,
 		.target = 1,
 	};
 
@@ -303,7 +303,7 @@ static bool ten_at_gate(void)
 	return scene.at_gate == 10;
 }
 
-/* Lists have places of their own, an eighth of the 20 or the least that a limit has, which is 10. */
+/* Lists have places of their own: a quarter of the 40. */
 static struct status fills_the_limit(struct call *call)
 {
 	struct asker more;
