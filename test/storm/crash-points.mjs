@@ -29,6 +29,7 @@ async function walk(scenario, target) {
 		console.log(`${String(found).padStart(4)} kills ${String(again).padStart(3)} second kills ${String(failing).padStart(3)} errors  ${scenario.name}, ${target} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
 	} catch (error) {
 		failures.push(error);
+		await crash.heal();
 		console.log(`FAILED                 ${scenario.name}, ${target}: ${error.stack}\n${error.cause?.stack ?? ''}`);
 	}
 }

@@ -190,6 +190,16 @@ class Crash {
 		throw new Error(`${scenario.name}: still not at its end after ${POINTS_MAX} points of ${target}`);
 	}
 
+	// After a failure: whoever is down is there again, unaimed.
+	async heal() {
+		this.aimed = undefined;
+		for (const [name, program] of Object.entries(this.system.programs)) {
+			if (program.running) continue;
+			program.start();
+			await this.system.ready(name);
+		}
+	}
+
 	// Which points a scenario passes.
 	async list(scenario, target) {
 		return (await this.run(scenario, target, NEVER)).names;
