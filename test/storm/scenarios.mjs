@@ -97,7 +97,7 @@ async function parkedSaga(system) {
 	await reservation('CONFIRMED', 'RELEASED');
 	await dispatch(system, placed.shipment_id);
 	const [[saga_id]] = await until('the saga to be parked', async () => {
-		const rows = await system.sql('ordering', `SELECT saga_id FROM saga WHERE subject_id = '${placed.order.order_id}' AND state = 'NEEDS_OPERATOR'`);
+		const rows = await system.sql('ordering', `SELECT saga_id FROM saga WHERE subject_id = '${placed.shipment_id}' AND state = 'NEEDS_OPERATOR'`);
 		return rows.length === 1 && rows;
 	});
 	await reservation('RELEASED', 'CONFIRMED');
