@@ -27,11 +27,14 @@ struct api {
 	struct routes *routes;
 	const struct api_peer *peers;
 	const struct stream_limits *streams;
+	size_t running; /* calls */
+	void (*idle)(void *context);
+	void *idle_context;
 };
 
 /* A request on its way to a service and back. Lives in the request's arena. */
 struct exchange {
-	const struct api *api;
+	struct api *api;
 	struct http_request *request;
 	const struct contract_method *method;
 	struct route_match match;
@@ -266,9 +269,27 @@ static struct status answer(struct call *call, struct exchange *exchange)
 	return reply_respond(exchange->request, exchange->match.route, &reply);
 }
 
+static void check_idle(struct api *api)
+{
+	void (*idle)(void *) = api->idle;
+
+	if (api->running > 0 || idle == NULL)
+		return;
+	api->idle = NULL;
+	idle(api->idle_context);
+}
+
+void api_drain(struct api *api, void (*idle)(void *context), void *context)
+{
+	api->idle = idle;
+	api->idle_context = context;
+	check_idle(api);
+}
+
 static struct status run(struct call *call, void *context)
 {
 	struct exchange *exchange = context;
+	struct api *api = exchange->api; /* the exchange goes with its request */
 	struct status status;
 
 	exchange->call = call;
@@ -280,6 +301,8 @@ static struct status run(struct call *call, void *context)
 		exchange->call = NULL;
 		fail(exchange, status);
 	}
+	api->running--;
+	check_idle(api);
 	return STATUS_OK;
 }
 
@@ -320,5 +343,6 @@ void api_handle(struct api *api, struct http_request *request)
 	request->owner = exchange;
 	request->gone = client_gone;
 	request->taken = client_ready;
+	api->running++;
 	call_spawn(api->loop, NULL, "gateway", exchange->timeout, run, NULL, exchange);
 }

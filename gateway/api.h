@@ -37,4 +37,7 @@ struct api *api_new(struct arena *arena, struct loop *loop, const struct api_pee
 
 void api_handle(struct api *api, struct http_request *request);
 
+/* Calls idle(context) on the loop once no call runs any more, now or later: a call outlasts its answered request by the moment that core takes to give it back. */
+void api_drain(struct api *api, void (*idle)(void *context), void *context);
+
 #endif

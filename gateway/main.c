@@ -34,9 +34,14 @@ struct gateway {
 	int signal_fd;
 };
 
-static void drained(void *context)
+static void calls_ended(void *context)
 {
 	loop_stop(((struct gateway *)context)->loop);
+}
+
+static void drained(void *context)
+{
+	api_drain(((struct gateway *)context)->front.api, calls_ended, context);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *context)
