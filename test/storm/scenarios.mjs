@@ -540,7 +540,7 @@ const ordering = [
 	},
 	{
 		method: `${SAGAS}/RetrySaga`,
-		targets: ALL,
+		targets: ['ordering', 'warehouse', 'billing'],
 		prepare: async (system) => {
 			const parked = await parkedSaga(system);
 			return { ...parked, request: { saga_id: parked.saga_id, reason: 'crash points' } };
